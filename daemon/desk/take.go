@@ -1,0 +1,231 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"helpdesk/mail"
+	"helpdesk/store"
+)
+
+// Taker takes mail into the store.
+type Taker struct {
+	Store  *store.Store
+	Signer *Signer
+	Now    func() time.Time
+}
+
+// Incoming is a mail that was fetched and read, ready to be taken.
+type Incoming struct {
+	Raw     *mail.Raw
+	Message *mail.Message
+	Packed  store.Packed
+	Broken  string // what went wrong when it was read; "" for nothing
+	Entry   int64  // the ledger line it has already, when a mail set aside is taken again
+}
+
+// Taken is what became of a mail.
+type Taken struct {
+	UID     uint32
+	Entry   int64 // ledger line
+	Outcome string
+	Pending string // what the server is to be told
+	Queued  bool   // mail waits in the outbox because of it
+}
+
+// Prepare reads a mail and packs its raw text, outside of any transaction. An
+// error is the machine's (the spool file cannot be read), never the mail's: a
+// mail that breaks the parser comes back as Broken.
+func (t *Taker) Prepare(raw *mail.Raw) (*Incoming, error) {
+	in := &Incoming{Raw: raw}
+	var err error
+	if in.Packed, err = t.Store.Pack(raw.Open()); err != nil {
+		return nil, fmt.Errorf("reading the fetched mail: %w", err)
+	}
+	if in.Message, err = parse(in, raw); err != nil {
+		return nil, fmt.Errorf("reading the fetched mail: %w", err)
+	}
+	return in, nil
+}
+
+// parse is the edge of one message: whatever breaks in it stays with it.
+func parse(in *Incoming, raw *mail.Raw) (m *mail.Message, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			in.Broken = fmt.Sprint(p)
+			m, err = &mail.Message{}, nil
+		}
+	}()
+	return mail.Parse(raw.Open())
+}
+
+// Take decides a batch of mails and commits it in one transaction. When that
+// fails by the fault of a mail, the batch is rolled back and its mails are
+// taken one at a time; the one that fails again is set aside, with its raw
+// text. A fault of the store (disk full, I/O error, locked) takes nothing and
+// comes back as the error: the mails are still on the server.
+func (t *Taker) Take(ctx context.Context, s *Settings, box store.Mailbox, batch []*Incoming) ([]Taken, error) {
+	taken := make([]Taken, 0, len(batch))
+	err := t.Store.Write(ctx, func(tx *store.Tx) error {
+		taken = taken[:0]
+		for _, in := range batch {
+			one, err := t.take(ctx, tx, s, box, in)
+			if err != nil {
+				return err
+			}
+			taken = append(taken, one)
+		}
+		return nil
+	})
+	if err == nil || store.Unavailable(err) || ctx.Err() != nil {
+		return taken, err
+	}
+	taken = taken[:0]
+	for _, in := range batch {
+		one, err := t.takeAlone(ctx, s, box, in)
+		if err != nil {
+			return taken, err
+		}
+		taken = append(taken, one)
+	}
+	return taken, nil
+}
+
+// takeAlone takes one mail in a transaction of its own, and sets it aside
+// when that fails by its own fault.
+func (t *Taker) takeAlone(ctx context.Context, s *Settings, box store.Mailbox, in *Incoming) (one Taken, err error) {
+	err = t.Store.Write(ctx, func(tx *store.Tx) (err error) {
+		one, err = t.take(ctx, tx, s, box, in)
+		return err
+	})
+	if err == nil || store.Unavailable(err) || ctx.Err() != nil {
+		return one, err
+	}
+	in.Broken = err.Error()
+	if err2 := t.Store.Write(ctx, func(tx *store.Tx) (err error) {
+		one, err = t.quarantine(ctx, tx, s, box, in)
+		return err
+	}); err2 != nil {
+		return one, errors.Join(fmt.Errorf("setting a mail aside: %w", err2), err)
+	}
+	return one, nil
+}
+
+func (t *Taker) take(ctx context.Context, tx *store.Tx, s *Settings, box store.Mailbox, in *Incoming) (Taken, error) {
+	if in.Broken != "" {
+		return t.quarantine(ctx, tx, s, box, in)
+	}
+	f, err := t.facts(ctx, tx, s, box, in.Message)
+	if err != nil {
+		return Taken{}, err
+	}
+	d := Decide(f)
+	requestID, err := t.requestFor(ctx, tx, s, f, &d)
+	if err != nil {
+		return Taken{}, err
+	}
+	entry := t.entry(box, in)
+	entry.Outcome, entry.Rule, entry.ReasonArgs, entry.Passed, entry.RequestID = d.Outcome, d.Rule, d.Args, d.Passed, requestID
+	if d.Outcome == Duplicate {
+		entry.RawState = store.RawNone // the first one has it
+	}
+	if err := t.record(ctx, tx, s, in, &entry); err != nil {
+		return Taken{}, err
+	}
+	queued, err := t.carryOut(ctx, tx, s, f, &d, requestID, entry.ID)
+	if err != nil {
+		return Taken{}, err
+	}
+	return t.place(ctx, tx, s, box, in, entry, queued)
+}
+
+// quarantine keeps a mail that broke us: raw text, position and the reason.
+// Its content counts as not taken, so that it can be taken again.
+func (t *Taker) quarantine(ctx context.Context, tx *store.Tx, s *Settings, box store.Mailbox, in *Incoming) (Taken, error) {
+	entry := t.entry(box, in)
+	entry.Outcome, entry.Rule = Quarantined, RuleBroken
+	entry.ReasonArgs = map[string]string{"error": clip(in.Broken, 500)}
+	entry.Fingerprint = [16]byte{}
+	if err := t.record(ctx, tx, s, in, &entry); err != nil {
+		return Taken{}, err
+	}
+	return t.place(ctx, tx, s, box, in, entry, false)
+}
+
+// entry is the ledger line of a mail, without what was decided.
+func (t *Taker) entry(box store.Mailbox, in *Incoming) store.Entry {
+	m, raw := in.Message, in.Raw
+	state := store.RawWhole
+	if raw.Truncated {
+		state = store.RawTruncated
+	}
+	return store.Entry{
+		ID: in.Entry, DeskID: box.DeskID, MailboxID: box.ID, UIDValidity: raw.UIDValidity, UID: raw.UID, UIDL: raw.UIDL,
+		MessageID: m.MessageID, From: m.From, Subject: clip(m.Subject, 500), SeenAt: t.Now(),
+		Fingerprint: m.Fingerprint, Size: raw.Size, RawState: state, Problems: m.Problems,
+	}
+}
+
+// record writes the ledger line, the fingerprint and the raw text.
+func (t *Taker) record(ctx context.Context, tx *store.Tx, s *Settings, in *Incoming, entry *store.Entry) error {
+	if entry.ID != 0 {
+		if err := tx.UpdateEntry(entry); err != nil {
+			return fmt.Errorf("writing the ledger line: %w", err)
+		}
+	} else if err := tx.AddEntry(entry); err != nil {
+		return fmt.Errorf("writing the ledger line: %w", err)
+	}
+	if entry.Outcome != Duplicate && entry.Outcome != Quarantined {
+		if err := tx.AddFingerprint(s.ID, entry.Fingerprint, entry.ID); err != nil {
+			return fmt.Errorf("writing the fingerprint: %w", err)
+		}
+	}
+	if entry.RawState != store.RawNone {
+		if err := tx.PutRaw(entry.ID, in.Packed); err != nil {
+			return fmt.Errorf("writing the raw mail: %w", err)
+		}
+	}
+	return nil
+}
+
+// place writes where the mail lies and what the server is to be told of it.
+func (t *Taker) place(ctx context.Context, tx *store.Tx, s *Settings, box store.Mailbox, in *Incoming, entry store.Entry, queued bool) (Taken, error) {
+	p := store.Position{
+		MailboxID: box.ID, UIDValidity: in.Raw.UIDValidity, UID: in.Raw.UID, UIDL: in.Raw.UIDL, LedgerID: entry.ID,
+		Size: in.Raw.Size, HeaderHash: in.Message.HeaderHash, Pending: Tell(s, entry.Outcome, entry.RawState),
+	}
+	if err := tx.AddPosition(p); err != nil {
+		return Taken{}, fmt.Errorf("writing the position: %w", err)
+	}
+	return Taken{UID: p.UID, Entry: entry.ID, Outcome: entry.Outcome, Pending: p.Pending, Queued: queued}, nil
+}
+
+// Tell says what the server is to be told about a mail with an outcome:
+// "seen", "delete", "move:FOLDER" or "" for nothing. A mail is deleted only
+// when its whole raw text is ours and it was neither ignored nor set aside
+// (promise 2); one that was set aside is left as it is where it lies.
+func Tell(s *Settings, outcome, rawState string) string {
+	switch s.After {
+	case "seen":
+		if outcome != Quarantined {
+			return "seen"
+		}
+	case "delete":
+		if outcome == Ignored || outcome == Quarantined || rawState == store.RawTruncated {
+			return ""
+		}
+		return "delete"
+	case "move":
+		folder := "Done"
+		switch outcome {
+		case Quarantined:
+			folder = "Attention"
+		case Ignored, Own, Duplicate:
+			folder = "Ignored"
+		}
+		return "move:" + s.MoveTo + "/" + folder
+	}
+	return ""
+}

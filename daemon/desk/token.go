@@ -1,0 +1,118 @@
+package desk
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base32"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"helpdesk/mail"
+)
+
+// Signer makes and knows our own Message-IDs and loop marks. Its key is made
+// at the first start and kept in the store, so that a mail answered a year
+// later is still known.
+//
+// A Message-ID of ours is <hd.KIND.REQUEST.MESSAGE.EVENT.SIGNATURE@domain>,
+// numbers in base 36. KIND c goes to customers and participants, one for each
+// event; KIND a goes to one agent, whose address is part of the signature: an
+// agent's Message-ID proves who answers it and never stands in a customer's mail.
+type Signer struct{ key []byte }
+
+// NewSigner takes the secret key, at least 32 random bytes.
+func NewSigner(key []byte) (*Signer, error) {
+	if len(key) < 32 {
+		return nil, fmt.Errorf("the signing key has %d bytes, 32 are needed", len(key))
+	}
+	return &Signer{key: key}, nil
+}
+
+// Token is what one of our Message-IDs says.
+type Token struct {
+	Agent     bool // for one agent; else for customers and participants
+	RequestID int64
+	MessageID int64 // the store's id of the message that caused the mail
+	Event     string
+}
+
+const tokenPrefix = "hd."
+
+var encoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// sign gives 80 bits: out of reach of guessing by mail, short enough for a header line.
+func (s *Signer) sign(parts ...string) string {
+	mac := hmac.New(sha256.New, s.key)
+	for _, p := range parts {
+		fmt.Fprintf(mac, "%d:%s;", len(p), p)
+	}
+	return encoding.EncodeToString(mac.Sum(nil)[:10])
+}
+
+// MessageID makes the Message-ID of a mail: for an agent where agent is not
+// empty, else for customers. The result is without angle brackets.
+func (s *Signer) MessageID(t Token, agent mail.Address, domain string) string {
+	kind := "c"
+	if t.Agent {
+		kind = "a"
+	}
+	body := strings.Join([]string{kind, strconv.FormatInt(t.RequestID, 36), strconv.FormatInt(t.MessageID, 36), t.Event}, ".")
+	return tokenPrefix + body + "." + s.signToken(t, body, agent) + "@" + domain
+}
+
+func (s *Signer) signToken(t Token, body string, agent mail.Address) string {
+	if t.Agent {
+		return s.sign("agent", body, agent.Key())
+	}
+	return s.sign("customer", body)
+}
+
+// Read says what a Message-ID of ours says. ok is false for one that is not
+// ours or was tampered with. For an agent's token the agent among candidates
+// whose it is comes back; a token of nobody there is not ok.
+func (s *Signer) Read(messageID string, candidates []mail.Address) (t Token, agent mail.Address, ok bool) {
+	local, _, found := strings.Cut(messageID, "@")
+	if !found || !strings.HasPrefix(local, tokenPrefix) {
+		return t, agent, false
+	}
+	i := strings.LastIndexByte(local, '.')
+	body, signature := local[len(tokenPrefix):max(i, len(tokenPrefix))], local[i+1:]
+	fields := strings.Split(body, ".")
+	if len(fields) != 4 {
+		return t, agent, false
+	}
+	var err1, err2 error
+	t.Agent = fields[0] == "a"
+	t.RequestID, err1 = strconv.ParseInt(fields[1], 36, 64)
+	t.MessageID, err2 = strconv.ParseInt(fields[2], 36, 64)
+	t.Event = fields[3]
+	if err1 != nil || err2 != nil {
+		return t, agent, false
+	}
+	if !t.Agent {
+		return t, agent, fields[0] == "c" && equal(signature, s.signToken(t, body, agent))
+	}
+	for _, candidate := range candidates {
+		if equal(signature, s.signToken(t, body, candidate)) {
+			return t, candidate, true
+		}
+	}
+	return t, agent, false
+}
+
+// Loop makes the value of our loop header for a mail of a desk. It holds its
+// own signature and not just that of the Message-ID, because some relays
+// (Amazon SES among them) replace the Message-ID.
+func (s *Signer) Loop(deskID int64, messageID string) string {
+	desk := strconv.FormatInt(deskID, 36)
+	return desk + " " + messageID + " " + s.sign("loop", desk, messageID)
+}
+
+// OwnLoop reports whether a loop header was made by us for this desk.
+func (s *Signer) OwnLoop(deskID int64, value string) bool {
+	f := strings.Fields(value)
+	return len(f) == 3 && f[0] == strconv.FormatInt(deskID, 36) && equal(f[2], s.sign("loop", f[0], f[1]))
+}
+
+func equal(a, b string) bool { return hmac.Equal([]byte(a), []byte(b)) }
