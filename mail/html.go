@@ -1,0 +1,540 @@
+package mail
+
+import (
+	"html"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// htmlText converts HTML to the text that a person would read: paragraphs and
+// rows on lines of their own, lists with dashes, quotes with "> ", links with
+// their address where it differs from the words, inline pictures as
+// [cid:…]. It reads the source once, in linear time, whatever it holds.
+func htmlText(s string) string {
+	out := convertHTML(s, true)
+	if strings.TrimSpace(out) == "" {
+		out = convertHTML(s, false) // everything was marked as hidden
+	}
+	return out
+}
+
+func convertHTML(s string, hide bool) string {
+	c := htmlConverter{hide: hide}
+	c.out.Grow(len(s)/3 + 64)
+	c.run(s)
+	c.endLink()
+	return c.out.String()
+}
+
+// htmlConverter is the state between two tags.
+type htmlConverter struct {
+	out     strings.Builder
+	hide    bool
+	line    int  // bytes written to the current line, beside its quote marks
+	blank   int  // line ends waiting to be written
+	space   bool // white space waiting to be written
+	started bool
+	pre     int
+	quote   int
+	quotes  []bool // for each open blockquote: does it quote
+	lists   []int  // for each open list: the next number, or -1
+	skipTag string // content of this element is left out
+	skipN   int    // how deep it is nested
+	href    string
+	linked  int // where the link's words begin in out
+
+	noComment bool     // no "-->" follows any more: it is not looked for again
+	unclosed  []string // elements whose end tag does not follow any more
+}
+
+// run goes through the source once.
+func (c *htmlConverter) run(s string) {
+	for len(s) > 0 && c.out.Len() < 2*maxText {
+		i := strings.IndexByte(s, '<')
+		if i < 0 {
+			c.text(s)
+			return
+		}
+		if i > 0 {
+			c.text(s[:i])
+			s = s[i:]
+		}
+		s = c.markup(s)
+	}
+}
+
+// markup reads the tag, comment or lone "<" that s begins with and returns
+// what is behind it.
+func (c *htmlConverter) markup(s string) string {
+	if len(s) < 2 {
+		c.text(s)
+		return ""
+	}
+	switch {
+	case strings.HasPrefix(s, "<!--"):
+		// Outlook hides its own code in comments; <!--> is an empty one.
+		if strings.HasPrefix(s, "<!-->") {
+			return s[5:]
+		}
+		if !c.noComment {
+			if end := strings.Index(s[4:], "-->"); end >= 0 {
+				return s[4+end+3:]
+			}
+			c.noComment = true
+		}
+		if end := strings.IndexByte(s, '>'); end >= 0 {
+			return s[end+1:]
+		}
+		return ""
+	case s[1] == '!' || s[1] == '?':
+		if end := strings.IndexByte(s, '>'); end >= 0 {
+			return s[end+1:]
+		}
+		return ""
+	case s[1] == '/' && len(s) > 2 && isLetter(s[2]):
+		end := strings.IndexByte(s, '>')
+		if end < 0 {
+			c.text(s)
+			return ""
+		}
+		c.close(tagName(s[2:]))
+		return s[end+1:]
+	case isLetter(s[1]):
+		return c.start(s)
+	}
+	c.text("<")
+	return s[1:]
+}
+
+// tagName is the name that s begins with, in lower case.
+func tagName(s string) string {
+	i := 0
+	for i < len(s) && (isLetter(s[i]) || isDigit(s[i]) || s[i] == ':' || s[i] == '-') {
+		i++
+	}
+	return strings.ToLower(s[:i])
+}
+
+// start reads a start tag.
+func (c *htmlConverter) start(s string) string {
+	name := tagName(s[1:])
+	end := tagEnd(s)
+	if end < 0 {
+		c.text(s) // no tag ends any more: text that happens to hold "<a"
+		return ""
+	}
+	// <https://…> and <name@example.com> are written into HTML by careless programs.
+	if after := s[1+len(name)]; after == '@' || after == '.' || strings.HasSuffix(name, ":") && strings.HasPrefix(s[1+len(name):], "//") || strings.HasPrefix(name, "mailto:") {
+		c.text(s[:end+1])
+		return s[end+1:]
+	}
+	attrs := s[1+len(name) : end]
+	rest := s[end+1:]
+	switch name {
+	case "script", "style", "title", "noembed", "xml", "svg":
+		return c.afterElement(rest, name)
+	}
+	c.open(name, attrs)
+	return rest
+}
+
+// tagEnd finds the ">" of a tag, passing over quoted attribute values. A
+// quote that is never closed does not swallow the text: then the first ">".
+func tagEnd(s string) int {
+	first := -1
+	for i := 1; i < len(s); i++ {
+		switch c := s[i]; c {
+		case '>':
+			return i
+		case '"', '\'':
+			if s[i-1] != '=' && !isSpace(s[i-1]) {
+				continue
+			}
+			if first < 0 {
+				first = strings.IndexByte(s[i:], '>')
+				if first < 0 {
+					return -1
+				}
+				first += i
+			}
+			n := strings.IndexByte(s[i+1:min(len(s), i+64<<10)], c)
+			if n < 0 {
+				return first
+			}
+			i += n + 1
+		}
+	}
+	return first
+}
+
+// afterElement skips to behind the end tag of an element whose content is no
+// text. Without an end tag nothing is skipped.
+func (c *htmlConverter) afterElement(s, name string) string {
+	if slices.Contains(c.unclosed, name) {
+		return s
+	}
+	for from := 0; ; {
+		i := strings.Index(s[from:], "</")
+		if i < 0 {
+			c.unclosed = append(c.unclosed, name)
+			if name == "script" || name == "style" {
+				return ""
+			}
+			return s
+		}
+		from += i + 2
+		if len(s)-from >= len(name) && strings.EqualFold(s[from:from+len(name)], name) {
+			end := strings.IndexByte(s[from:], '>')
+			if end < 0 {
+				return ""
+			}
+			return s[from+end+1:]
+		}
+	}
+}
+
+// attr returns an attribute's value, decoded, or "".
+func attr(attrs, name string) string {
+	for i := 0; i < len(attrs); {
+		for i < len(attrs) && (isSpace(attrs[i]) || attrs[i] == '/') {
+			i++
+		}
+		j := i
+		for j < len(attrs) && !isSpace(attrs[j]) && attrs[j] != '=' && attrs[j] != '/' {
+			j++
+		}
+		key := attrs[i:j]
+		for j < len(attrs) && isSpace(attrs[j]) {
+			j++
+		}
+		value := ""
+		if j < len(attrs) && attrs[j] == '=' {
+			value, j = attrValue(attrs, j+1)
+		}
+		if strings.EqualFold(key, name) {
+			return html.UnescapeString(value)
+		}
+		if j == i {
+			j++
+		}
+		i = j
+	}
+	return ""
+}
+
+func attrValue(s string, i int) (string, int) {
+	for i < len(s) && isSpace(s[i]) {
+		i++
+	}
+	if i < len(s) && (s[i] == '"' || s[i] == '\'') {
+		end := strings.IndexByte(s[i+1:], s[i])
+		if end < 0 {
+			return s[i+1:], len(s)
+		}
+		return s[i+1 : i+1+end], i + end + 2
+	}
+	j := i
+	for j < len(s) && !isSpace(s[j]) {
+		j++
+	}
+	return s[i:j], j
+}
+
+// open acts on a start tag.
+func (c *htmlConverter) open(name, attrs string) {
+	if c.skipTag != "" {
+		if name == c.skipTag && !strings.HasSuffix(attrs, "/") {
+			c.skipN++
+		}
+		return
+	}
+	if c.hide && attrs != "" && isHidden(attrs) && !isVoid(name) {
+		c.skipTag, c.skipN = name, 1
+		return
+	}
+	switch name {
+	case "br":
+		c.newline()
+	case "p", "ul", "ol", "dl", "h1", "h2", "h3", "h4", "h5", "h6", "table", "pre", "fieldset", "hr", "figure", "center":
+		c.block(name)
+		if name == "pre" {
+			c.pre++
+		}
+	case "div", "tr", "li", "dt", "dd", "section", "article", "header", "footer", "address", "form", "option", "body", "tbody", "thead", "nav", "main", "aside", "caption", "figcaption", "legend", "o:p":
+		if name != "o:p" {
+			c.freshLine()
+		}
+	case "td", "th":
+		if c.line > 0 {
+			c.space = true
+		}
+	case "blockquote":
+		c.openQuote(attrs)
+	case "img":
+		c.image(attrs)
+	case "a":
+		c.endLink()
+		c.href, c.linked = strings.TrimSpace(attr(attrs, "href")), c.out.Len()
+	}
+	switch name {
+	case "ul":
+		c.lists = append(c.lists, -1)
+	case "ol":
+		c.lists = append(c.lists, 1)
+	case "li":
+		c.bullet()
+	}
+}
+
+// isHidden finds what a reader does not see: preview texts and the like.
+func isHidden(attrs string) bool {
+	i := strings.Index(attrs, "style")
+	if i < 0 {
+		return false
+	}
+	style := strings.ToLower(attr(attrs[i:], "style"))
+	for {
+		j := strings.Index(style, "display")
+		if j < 0 {
+			return false
+		}
+		style = strings.TrimLeft(style[j+7:], " ")
+		if v, ok := strings.CutPrefix(style, ":"); ok && strings.HasPrefix(strings.TrimLeft(v, " "), "none") {
+			return true
+		}
+	}
+}
+
+func isVoid(name string) bool {
+	switch name {
+	case "br", "img", "hr", "input", "meta", "link", "col", "area", "base", "wbr", "body", "html":
+		return true
+	}
+	return false
+}
+
+// block begins a paragraph of its own.
+func (c *htmlConverter) block(name string) {
+	c.freshLine()
+	inList := len(c.lists) > 0 && (name == "ul" || name == "ol" || name == "p")
+	if c.started && !inList && name != "table" && name != "center" && c.blank < 2 {
+		c.blank = 2
+	}
+}
+
+// freshLine ends the current line, if anything stands on it.
+func (c *htmlConverter) freshLine() {
+	c.space = false
+	if c.line > 0 && c.blank == 0 {
+		c.blank = 1
+	}
+}
+
+// newline is <br>: it always counts.
+func (c *htmlConverter) newline() {
+	c.space = false
+	if c.started {
+		if c.line == 0 && c.blank == 0 {
+			c.blank = 1
+		} else {
+			c.blank++
+		}
+	}
+}
+
+func (c *htmlConverter) openQuote(attrs string) {
+	c.freshLine()
+	style := strings.ToLower(attr(attrs, "style"))
+	// Mail programs indent by blockquote too: a border of none and no bar at the left.
+	bare := strings.Contains(style, "border:none") || strings.Contains(style, "border: none") || strings.Contains(style, "border-width:0") || strings.Contains(style, "border: 0")
+	indent := bare && !strings.Contains(style, "border-left") && attr(attrs, "type") == "" && attr(attrs, "class") == ""
+	c.quotes = append(c.quotes, !indent)
+	if !indent {
+		c.quote++
+	}
+}
+
+func (c *htmlConverter) closeQuote() {
+	c.freshLine()
+	if n := len(c.quotes); n > 0 {
+		if c.quotes[n-1] {
+			c.quote--
+		}
+		c.quotes = c.quotes[:n-1]
+	}
+}
+
+func (c *htmlConverter) bullet() {
+	n := len(c.lists)
+	if n == 0 {
+		c.word("- ")
+		return
+	}
+	mark := "- "
+	if c.lists[n-1] > 0 {
+		mark = strconv.Itoa(c.lists[n-1]) + ". "
+		c.lists[n-1]++
+	}
+	c.word(strings.Repeat("  ", min(n-1, 10)) + mark)
+	c.line = 0 // an empty item is no line yet
+}
+
+// image writes an inline picture's place, or the words that stand for another.
+func (c *htmlConverter) image(attrs string) {
+	src := strings.TrimSpace(attr(attrs, "src"))
+	if len(src) > 4 && strings.EqualFold(src[:4], "cid:") {
+		c.word("[cid:" + strings.Trim(src[4:], "<> ") + "]")
+		return
+	}
+	if alt := strings.TrimSpace(attr(attrs, "alt")); alt != "" && len(alt) < 300 {
+		c.word(strings.Join(strings.Fields(alt), " "))
+	}
+}
+
+// close acts on an end tag.
+func (c *htmlConverter) close(name string) {
+	if c.skipTag != "" {
+		if name == c.skipTag {
+			if c.skipN--; c.skipN == 0 {
+				c.skipTag = ""
+			}
+		}
+		return
+	}
+	switch name {
+	case "a":
+		c.endLink()
+	case "blockquote":
+		c.closeQuote()
+	case "pre":
+		c.pre = max(c.pre-1, 0)
+		c.block(name)
+	case "p", "h1", "h2", "h3", "h4", "h5", "h6", "fieldset", "figure":
+		c.block(name)
+	case "ul", "ol":
+		c.lists = c.lists[:max(len(c.lists)-1, 0)]
+		c.block(name)
+	case "div", "tr", "li", "table", "dt", "dd", "dl", "section", "article", "header", "footer", "address", "form", "center", "option", "caption", "nav", "main", "aside":
+		c.freshLine()
+	}
+}
+
+// endLink writes the address of a link where the words do not say it.
+func (c *htmlConverter) endLink() {
+	href := c.href
+	c.href = ""
+	if href == "" || strings.HasPrefix(href, "#") || c.linked > c.out.Len() {
+		return
+	}
+	shown := strings.TrimSpace(c.out.String()[c.linked:])
+	lower := strings.ToLower(href[:min(len(href), 12)])
+	if shown == "" || strings.HasPrefix(lower, "javascript:") || strings.HasPrefix(lower, "data:") || strings.HasPrefix(lower, "cid:") || sameLink(shown, href) {
+		return
+	}
+	if strings.HasPrefix(lower, "tel:") && strings.IndexAny(shown, "0123456789") >= 0 {
+		return
+	}
+	c.space = true
+	c.word("<" + strings.Join(strings.Fields(href), "") + ">")
+}
+
+// sameLink says whether the words of a link are its address.
+func sameLink(shown, href string) bool {
+	strip := func(s string) string {
+		s = strings.ToLower(strings.TrimSpace(s))
+		for _, p := range []string{"mailto:", "https://", "http://", "www.", "<", "tel:"} {
+			s = strings.TrimPrefix(s, p)
+		}
+		if i := strings.IndexByte(s, '?'); i > 0 && strings.Contains(s[:i], "@") {
+			s = s[:i]
+		}
+		return strings.TrimRight(s, "/> ")
+	}
+	return strip(shown) == strip(href)
+}
+
+// text writes character data.
+func (c *htmlConverter) text(s string) {
+	if c.skipTag != "" {
+		return
+	}
+	if strings.IndexByte(s, '&') >= 0 {
+		s = html.UnescapeString(s)
+	}
+	if c.pre > 0 {
+		c.preText(s)
+		return
+	}
+	for len(s) > 0 {
+		i := 0
+		for i < len(s) && (isSpace(s[i]) || s[i] == '\f') {
+			i++
+		}
+		if i > 0 {
+			c.space = c.space || c.line > 0
+			s = s[i:]
+			continue
+		}
+		for i < len(s) && !isSpace(s[i]) && s[i] != '\f' {
+			i++
+		}
+		c.word(s[:i])
+		s = s[i:]
+	}
+}
+
+// preText keeps lines and spaces.
+func (c *htmlConverter) preText(s string) {
+	for len(s) > 0 {
+		line, rest, found := strings.Cut(s, "\n")
+		if line = strings.TrimRight(line, "\r"); line != "" {
+			c.word(line)
+		}
+		if found {
+			c.newline()
+		}
+		s = rest
+	}
+}
+
+// word writes what stands together, behind the line ends, quote marks and
+// space that wait.
+func (c *htmlConverter) word(s string) {
+	if s == "" {
+		return
+	}
+	if c.blank > 0 && c.started {
+		for n := min(c.blank, 3); n > 0; n-- {
+			if n < min(c.blank, 3) {
+				c.marks(false)
+			}
+			c.out.WriteByte('\n')
+		}
+		c.line, c.space = 0, false
+	}
+	if c.blank > 0 || !c.started {
+		c.marks(true)
+	}
+	c.blank, c.started = 0, true
+	if c.space && c.line > 0 {
+		c.out.WriteByte(' ')
+		c.line++
+	}
+	c.space = false
+	c.out.WriteString(s)
+	c.line += len(s)
+}
+
+// marks writes the quote marks of a line.
+func (c *htmlConverter) marks(text bool) {
+	if c.quote == 0 {
+		return
+	}
+	for range min(c.quote, 20) {
+		c.out.WriteByte('>')
+	}
+	if text {
+		c.out.WriteByte(' ')
+	}
+}

@@ -1,0 +1,432 @@
+package mail
+
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxText is the most text that is derived from one mail, in bytes. The raw
+// mail keeps all of it.
+const maxText = 2 << 20
+
+// texts fills Text and Reply from the parts that are to be read.
+func (w *walker) texts(m *Message, root *node) {
+	var t textBuilder
+	t.w = w
+	t.add(root)
+	if len(t.pieces) == 0 {
+		t.shown(root)
+	}
+	m.Text = t.join()
+	if line := calendarLine(root, m.Text); line != "" {
+		m.Text = strings.TrimRight(line+"\n\n"+m.Text, "\n")
+	}
+	if len(m.Text) > maxText {
+		cut := maxText
+		for cut > 0 && !utf8.RuneStart(m.Text[cut]) {
+			cut--
+		}
+		m.Text = m.Text[:cut]
+		w.problem(ProblemTextTooLong)
+	}
+}
+
+// piece is the text of one part.
+type textPiece struct {
+	text string
+	html bool
+}
+
+// textBuilder gathers the text of a tree in its order.
+type textBuilder struct {
+	w      *walker
+	pieces []textPiece
+}
+
+func (t *textBuilder) add(n *node) {
+	switch n.kind {
+	case kindPlain:
+		text := t.w.plainText(n)
+		if isHTMLText(text) {
+			t.put(htmlText(text), true)
+			return
+		}
+		t.put(text, false)
+	case kindHTML:
+		t.put(t.w.htmlOf(n), true)
+	case kindMixed, kindRelated:
+		for _, kid := range n.kids {
+			t.add(kid)
+		}
+	case kindAlternative:
+		t.alternative(n)
+	}
+}
+
+// shown takes, where a mail has no text of its own, what a mail program shows
+// below it: named texts that are not marked as attachments, and attached mails.
+func (t *textBuilder) shown(n *node) {
+	switch {
+	case n.kind == kindShown && (strings.Contains(n.typ, "html") || looksHTML(n.data)):
+		t.put(t.w.htmlOf(n), true)
+	case n.kind == kindShown:
+		t.put(t.w.plainText(n), false)
+	case n.kind == kindMail && t.w.nested < maxNested:
+		t.put(t.w.attachedText(n.data), false)
+	}
+	for _, kid := range n.kids {
+		t.shown(kid)
+	}
+}
+
+// calendarLine is the line of the first invitation in the mail.
+func calendarLine(n *node, text string) string {
+	if n.kind == kindReport && n.typ == "text/calendar" {
+		return invitation(n.data, text)
+	}
+	for _, kid := range n.kids {
+		if line := calendarLine(kid, text); line != "" {
+			return line
+		}
+	}
+	return ""
+}
+
+// maxNested is how deep attached mails are opened for their text.
+const maxNested = 4
+
+// attachedText is an attached mail as its few header lines and its text.
+func (w *walker) attachedText(data []byte) string {
+	inner := newWalker(bytes.NewReader(data))
+	inner.nested = w.nested + 1
+	root, _ := inner.entity(true, 0, "")
+	m := &Message{}
+	inner.headers(m, root.header)
+	inner.texts(m, root)
+	if m.Text == "" {
+		return ""
+	}
+	var b strings.Builder
+	for _, name := range [...]string{"From", "Date", "To", "Subject"} {
+		if v := root.header.first(name); v != "" {
+			b.WriteString(name + ": " + strings.Map(printable, decodeWords(v, inner.fallback)) + "\n")
+		}
+	}
+	return b.String() + "\n" + m.Text
+}
+
+func (t *textBuilder) put(text string, html bool) {
+	if strings.TrimSpace(text) != "" {
+		t.pieces = append(t.pieces, textPiece{text, html})
+	}
+}
+
+// alternative takes the best of several forms of one text: plain where it says
+// anything, else what the last readable form says (RFC 2046 section 5.1.4).
+func (t *textBuilder) alternative(n *node) {
+	for _, plain := range [...]bool{true, false} {
+		var best *textBuilder
+		for _, kid := range n.kids {
+			if hasPlain(kid) != plain || !readable(kid) || plain && best != nil {
+				continue
+			}
+			sub := &textBuilder{w: t.w}
+			if sub.add(kid); len(sub.pieces) > 0 {
+				best = sub
+			}
+		}
+		if best != nil {
+			t.pieces = append(t.pieces, best.pieces...)
+			return
+		}
+	}
+}
+
+// readable says whether there is any text below.
+func readable(n *node) bool {
+	if n.kind == kindPlain || n.kind == kindHTML {
+		return true
+	}
+	for _, kid := range n.kids {
+		if readable(kid) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasPlain(n *node) bool {
+	if n.kind == kindPlain {
+		return true
+	}
+	for _, kid := range n.kids {
+		if hasPlain(kid) {
+			return true
+		}
+	}
+	return false
+}
+
+// join puts the pieces one below the other. An HTML piece that repeats the
+// plain text before it is left out: some programs put both into one mixed.
+func (t *textBuilder) join() string {
+	switch len(t.pieces) {
+	case 0:
+		return ""
+	case 1:
+		return tidy(t.pieces[0].text)
+	}
+	var b strings.Builder
+	prev := textPiece{}
+	for _, p := range t.pieces {
+		if p.html != prev.html && prev.text != "" && sameLetters(p.text, prev.text) {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteString("\n\n")
+		}
+		b.WriteString(tidy(p.text))
+		prev = p
+		if b.Len() > maxText {
+			break
+		}
+	}
+	return b.String()
+}
+
+// sameLetters compares two texts by their letters and digits alone.
+func sameLetters(a, b string) bool {
+	next := func(s string) (rune, string) {
+		for i, r := range s {
+			if r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= 0x80 && r != 0xa0 {
+				return r, s[i+utf8.RuneLen(r):]
+			}
+		}
+		return 0, ""
+	}
+	for {
+		var x, y rune
+		x, a = next(a)
+		y, b = next(b)
+		if x != y {
+			return false
+		}
+		if x == 0 {
+			return true
+		}
+	}
+}
+
+// plainText decodes a plain part.
+func (w *walker) plainText(n *node) string {
+	text, problem := decodeCharset(n.charset, n.data)
+	if problem != "" {
+		w.problem(problem)
+	}
+	text = cleanText(text)
+	if strings.Contains(text, "-----BEGIN PGP ") {
+		text = w.unarmour(text)
+	}
+	if n.flowed {
+		text = unflow(text, n.delSp)
+	}
+	if n.typ == "text/enriched" || n.typ == "text/richtext" {
+		text = enrichedText(text)
+	}
+	return text
+}
+
+// unarmour takes the frame of an inline PGP signature off (RFC 4880 section 7);
+// encrypted text is named as such and stays.
+func (w *walker) unarmour(text string) string {
+	const begin, sign, end = "-----BEGIN PGP SIGNED MESSAGE-----", "\n-----BEGIN PGP SIGNATURE-----", "-----END PGP SIGNATURE-----"
+	if strings.HasPrefix(strings.TrimLeft(text, " \n"), "-----BEGIN PGP MESSAGE-----") {
+		w.problem(ProblemEncrypted)
+		return text
+	}
+	i := strings.Index(text, begin)
+	if i < 0 {
+		return text
+	}
+	before, body := text[:i], text[i+len(begin):]
+	_, body, ok := strings.Cut(body, "\n\n") // behind the lines Hash: …
+	if !ok {
+		return text
+	}
+	after := ""
+	if j := strings.Index(body, sign); j >= 0 {
+		if k := strings.Index(body[j:], end); k >= 0 {
+			after = body[j+k+len(end):]
+		}
+		body = body[:j]
+	}
+	body = strings.ReplaceAll("\n"+body, "\n- ", "\n")[1:]
+	return before + body + after
+}
+
+// htmlOf decodes an HTML part and converts it.
+func (w *walker) htmlOf(n *node) string {
+	label := n.charset
+	if canonical(label) == "" {
+		label = metaCharset(n.data)
+	}
+	text, problem := decodeCharset(label, n.data)
+	if problem != "" {
+		w.problem(problem)
+	}
+	if !strings.Contains(text, "<") && !strings.Contains(text, "&") {
+		return cleanText(text) // plain text with a wrong label
+	}
+	return htmlText(cleanText(text))
+}
+
+// metaCharset finds the charset that an HTML text names for itself.
+func metaCharset(b []byte) string {
+	head := bytes.ToLower(b[:min(len(b), 2048)])
+	i := bytes.Index(head, []byte("charset="))
+	if i < 0 {
+		return ""
+	}
+	rest := head[i+8:]
+	rest = bytes.TrimLeft(rest, "\"' ")
+	end := bytes.IndexAny(rest, "\"' ;/>\r\n")
+	if end < 0 {
+		return ""
+	}
+	return string(rest[:end])
+}
+
+// cleanText makes line ends LF and drops control characters that mean nothing.
+func cleanText(s string) string {
+	clean := true
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < ' ' && c != '\n' && c != '\t' || c == 0x7f {
+			clean = false
+			break
+		}
+	}
+	if clean {
+		return strings.TrimPrefix(s, "\uFEFF")
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\r':
+			if i+1 >= len(s) || s[i+1] != '\n' {
+				b.WriteByte('\n')
+			}
+		case c == '\f' || c == '\v':
+			b.WriteByte('\n')
+		case c < ' ' && c != '\n' && c != '\t' || c == 0x7f:
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return strings.TrimPrefix(b.String(), "\uFEFF")
+}
+
+// tidy cuts empty lines at both ends off and white space at the end.
+func tidy(s string) string {
+	s = strings.TrimRight(s, " \t\n\u00a0\u3000")
+	for {
+		i := strings.IndexByte(s, '\n')
+		if i < 0 || strings.Trim(s[:i], " \t\u00a0\u3000") != "" {
+			return s
+		}
+		s = s[i+1:]
+	}
+}
+
+// looksHTML says whether bytes that nobody labelled are an HTML page.
+func looksHTML(b []byte) bool { return isHTMLText(string(b[:min(len(b), 1024)])) }
+
+// isHTMLText says whether a text called plain is in fact a whole HTML page.
+func isHTMLText(s string) bool {
+	s = strings.TrimLeft(s, " \t\n\ufeff")
+	if len(s) < 7 || s[0] != '<' {
+		return false
+	}
+	head := strings.ToLower(s[:min(len(s), 200)])
+	for _, tag := range []string{"<!doctype html", "<html", "<head>", "<body"} {
+		if strings.HasPrefix(head, tag) {
+			return true
+		}
+	}
+	if strings.HasPrefix(head, "<div") || strings.HasPrefix(head, "<p>") || strings.HasPrefix(head, "<table") || strings.HasPrefix(head, "<br") || strings.HasPrefix(head, "<meta") || strings.HasPrefix(head, "<span") || strings.HasPrefix(head, "<font") || strings.HasPrefix(head, "<p ") {
+		tail := strings.TrimRight(s[max(0, len(s)-100):], " \t\n")
+		return strings.HasSuffix(tail, ">")
+	}
+	return false
+}
+
+// unflow joins the lines of format=flowed (RFC 3676 section 4): a line that
+// ends with a space goes on in the next one of the same quote depth.
+func unflow(s string, delSp bool) string {
+	var b strings.Builder
+	b.Grow(len(s))
+	open, depth := false, 0
+	for len(s) > 0 {
+		line, rest, _ := strings.Cut(s, "\n")
+		s = rest
+		quote := 0
+		for quote < len(line) && line[quote] == '>' {
+			quote++
+		}
+		content := line[quote:]
+		stuffed := strings.HasPrefix(content, " ")
+		if stuffed {
+			content = content[1:]
+		}
+		signature := content == "-- " || content == "--"
+		if open && (quote != depth || signature) {
+			b.WriteByte('\n')
+			open = false
+		}
+		if !open && quote > 0 {
+			b.WriteString(strings.Repeat(">", quote))
+			if content != "" {
+				b.WriteByte(' ')
+			}
+		}
+		open = strings.HasSuffix(content, " ") && !signature
+		if open && delSp {
+			content = content[:len(content)-1]
+		}
+		b.WriteString(content)
+		if !open {
+			b.WriteByte('\n')
+		}
+		depth = quote
+	}
+	return b.String()
+}
+
+// enrichedText takes the commands of text/enriched away (RFC 1896).
+func enrichedText(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '<' {
+			b.WriteByte(s[i])
+			continue
+		}
+		if strings.HasPrefix(s[i:], "<<") {
+			b.WriteByte('<')
+			i++
+			continue
+		}
+		end := strings.IndexByte(s[i:], '>')
+		if end < 0 || end > 60 {
+			b.WriteByte('<')
+			continue
+		}
+		if strings.EqualFold(s[i:i+end+1], "<param>") {
+			if close := strings.Index(strings.ToLower(s[i:min(len(s), i+500)]), "</param>"); close > 0 {
+				end = close + len("</param>") - 1
+			}
+		}
+		i += end
+	}
+	return b.String()
+}
