@@ -1,0 +1,193 @@
+package diagnose
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"helpdesk/mail"
+)
+
+// Lines that servers in use send.
+func TestServerLines(t *testing.T) {
+	imap := func(step, code, text string) mail.Error {
+		return mail.Error{Protocol: "imap", Server: "mail.example.com:993", Step: step, Code: code, Text: text}
+	}
+	smtp := func(step, code, enhanced, text string) mail.Error {
+		return mail.Error{Protocol: "smtp", Server: "smtp.example.com:587", Step: step, Code: code, Enhanced: enhanced, Text: text,
+			Temporary: code == "" || code[0] == '4'}
+	}
+	for _, tt := range []struct {
+		err         mail.Error
+		cause       string
+		retry       string
+		concerns    string
+		description string
+	}{
+		{imap("login", "AUTHENTICATIONFAILED", "Authentication failed."), "auth-bad-credentials", "never", "configuration", "Dovecot"},
+		{imap("login", "AUTHENTICATIONFAILED", "Invalid credentials (Failure)"), "auth-bad-credentials", "never", "configuration", "Gmail"},
+		{imap("login", "authenticationfailed", "Authentication failed"), "auth-bad-credentials", "never", "configuration", "code in lower case"},
+		{imap("login", "", "Login incorrect"), "auth-bad-credentials", "never", "configuration", "Cyrus"},
+		{imap("login", "", "LOGIN failed."), "auth-bad-credentials", "never", "configuration", "Exchange of one's own"},
+		{imap("login", "", "LOGIN Login error or password error"), "auth-bad-credentials", "never", "configuration", "NetEase"},
+		{smtp("login", "535", "5.7.8", "Username and Password not accepted. For more information, go to https://support.google.com/mail/?p=BadCredentials af79cd13be357 - gsmtp"),
+			"auth-bad-credentials", "never", "configuration", "Gmail"},
+		{smtp("login", "535", "5.7.8", "Error: authentication failed: (reason unavailable)"), "auth-bad-credentials", "never", "configuration", "Postfix"},
+		{smtp("login", "535", "", "Incorrect authentication data"), "auth-bad-credentials", "never", "configuration", "Exim"},
+		{imap("login", "UNAVAILABLE", "Temporary authentication failure."), "auth-temporary-failure", "soon", "network", "Dovecot"},
+		{smtp("login", "454", "4.7.0", "Temporary authentication failure: Connection lost to authentication server."), "auth-temporary-failure", "soon", "network", "Postfix"},
+		{imap("login", "PRIVACYREQUIRED", "Plaintext authentication disallowed on non-secure (SSL/TLS) connections."), "tls-required", "never", "configuration", "Dovecot"},
+		{imap("login", "", "Plaintext authentication disallowed on non-secure (SSL/TLS) connections."), "tls-required", "never", "configuration", "older Dovecot"},
+		{smtp("login", "538", "5.7.11", "Encryption required for requested authentication mechanism"), "tls-required", "never", "configuration", "RFC 4954"},
+		{smtp("mail-from", "530", "5.7.0", "Must issue a STARTTLS command first. m129sm2162575qkc.2 - gsmtp"), "tls-required", "never", "configuration", "Gmail"},
+		{smtp("login", "504", "5.7.4", "Unrecognized authentication type"), "auth-mechanism-unsupported", "never", "configuration", "Microsoft 365"},
+		{smtp("mail-from", "530", "5.7.57", "Client not authenticated to send mail."), "auth-required", "never", "configuration", "Microsoft 365"},
+		{smtp("rcpt-to", "550", "", "smtp auth required"), "auth-required", "never", "configuration", "generic"},
+		{imap("login", "UNAVAILABLE", "Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)"), "too-many-connections", "slow", "mailbox", "Dovecot"},
+		{imap("login", "ALERT", "Too many simultaneous connections. (Failure)"), "too-many-connections", "slow", "mailbox", "Gmail"},
+		{smtp("greeting", "421", "", "mail.example.com: Too many concurrent SMTP connections; please try again later."), "too-many-connections", "slow", "mailbox", "Exim"},
+		{imap("select", "NONEXISTENT", "Unknown Mailbox: Support (Failure)"), "folder-missing", "never", "configuration", "Gmail"},
+		{imap("select", "", "Mailbox doesn't exist: Support (0.001 + 0.000 secs)."), "folder-missing", "never", "configuration", "Dovecot"},
+		{imap("act", "TRYCREATE", "The requested item could not be found."), "folder-missing", "never", "configuration", "Microsoft 365, a move"},
+		{imap("act", "OVERQUOTA", "Not enough disk quota"), "mailbox-full", "slow", "mailbox", "Dovecot, a move"},
+		{imap("fetch", "SERVERBUG", "Internal error occurred. Refer to server log for more information."), "server-temporary", "soon", "network", "Dovecot"},
+		{imap("login", "", "Account is temporarily unavailable."), "auth-temporary-failure", "soon", "network", "generic"},
+		{smtp("rcpt-to", "554", "5.7.1", "<kunde@example.net>: Relay access denied"), "smtp-relay-denied", "never", "relay", "Postfix"},
+		{smtp("rcpt-to", "550", "", "relay not permitted"), "smtp-relay-denied", "never", "relay", "Exim"},
+		{smtp("rcpt-to", "550", "5.7.64", "TenantAttribution; Relay Access Denied"), "smtp-relay-denied", "never", "relay", "Microsoft 365"},
+		{smtp("mail-from", "553", "5.7.1", "<support@example.com>: Sender address rejected: not owned by user helpdesk@example.com"), "smtp-sender-not-permitted", "never", "sender", "Postfix"},
+		{smtp("rcpt-to", "553", "5.7.1", "<support@example.com>: Sender address rejected: not logged in"), "smtp-sender-not-permitted", "never", "sender", "Postfix, at RCPT TO"},
+		{smtp("data", "550", "5.7.60", "SMTP; Client does not have permissions to send as this sender"), "smtp-sender-not-permitted", "never", "sender", "Microsoft 365"},
+		{smtp("mail-from", "553", "", "Mail from must equal authorized user"), "smtp-sender-not-permitted", "never", "sender", "NetEase"},
+		{smtp("rcpt-to", "550", "5.1.1", "<nobody@example.net>: Recipient address rejected: User unknown in local recipient table"), "smtp-recipient-unknown", "never", "recipient", "Postfix"},
+		{smtp("rcpt-to", "550", "", "No such user here"), "smtp-recipient-unknown", "never", "recipient", "generic"},
+		{smtp("data", "554", "", "delivery error: dd This user doesn't have a yahoo.com account (nobody@yahoo.com) [0]"), "smtp-recipient-unknown", "never", "recipient", "Yahoo, after DATA"},
+		{smtp("rcpt-to", "452", "4.2.2", "The recipient's inbox is out of storage space."), "smtp-recipient-mailbox-full", "slow", "recipient", "Gmail"},
+		{smtp("rcpt-to", "552", "5.2.2", "<kunde@example.net>: user is over quota"), "smtp-recipient-mailbox-full", "slow", "recipient", "iCloud"},
+		{smtp("mail-from", "552", "5.3.4", "Message size exceeds fixed limit"), "smtp-message-too-big", "never", "message", "Postfix"},
+		{smtp("data", "552", "", "Message size exceeds fixed maximum message size. Size: 30000 KB, Max size: 20480 KB"), "smtp-message-too-big", "never", "message", "hMailServer"},
+		{smtp("rcpt-to", "451", "4.3.0", "Temporary lookup failure"), "server-temporary", "soon", "network", "Postfix"},
+		{smtp("data", "452", "4.3.1", "Insufficient system storage"), "server-temporary", "soon", "network", "Postfix, its disk is full"},
+		{smtp("starttls", "454", "4.7.0", "TLS not available due to local problem"), "tls-starttls-unavailable", "slow", "configuration", "Postfix"},
+		{smtp("greeting", "", "", `short response: "* OK IMAP4 ready"`), "wrong-protocol-port", "never", "configuration", "an IMAP server at the relay's port"},
+		{imap("greeting", "", "in continue-req: imapwire: expected CRLF, got \"O\""), "wrong-protocol-port", "never", "configuration", "a POP3 server at the IMAP port"},
+		{smtp("rcpt-to", "552", "5.3.4", "Message size exceeds file system imposed limit"), "smtp-message-too-big", "never", "message", "size told at RCPT TO"},
+		{smtp("rcpt-to", "552", "", "Mailbox quota exceeded"), "smtp-recipient-mailbox-full", "slow", "recipient", "no enhanced code"},
+		{smtp("starttls", "", "", ""), "tls-starttls-unavailable", "never", "configuration", "not offered in EHLO"},
+		{smtp("data", "554", "5.7.0", "We do not like this one"), "unknown", "never", "message", "a final no to one mail"},
+		{imap("fetch", "", "Fjuk"), "unknown", "slow", "network", "no one knows"},
+	} {
+		t.Run(tt.description+"/"+tt.err.Step, func(t *testing.T) {
+			d := Explain(&tt.err, "")
+			if d.Cause != tt.cause || d.Retry != tt.retry || d.Concerns != tt.concerns {
+				t.Errorf("got %s %s %s, want %s %s %s", d.Cause, d.Retry, d.Concerns, tt.cause, tt.retry, tt.concerns)
+			}
+			if !strings.Contains(d.ServerText, tt.err.Text) || !strings.Contains(d.ServerText, tt.err.Code) || !strings.Contains(d.ServerText, tt.err.Enhanced) {
+				t.Errorf("the server's words are incomplete: %q", d.ServerText)
+			}
+		})
+	}
+}
+
+func TestServerTextIsWrittenAsTheServerDid(t *testing.T) {
+	for _, tt := range []struct {
+		err  mail.Error
+		want string
+	}{
+		{mail.Error{Protocol: "imap", Code: "AUTHENTICATIONFAILED", Text: "Authentication failed."}, "[AUTHENTICATIONFAILED] Authentication failed."},
+		{mail.Error{Protocol: "smtp", Code: "550", Enhanced: "5.1.1", Text: "User unknown"}, "550 5.1.1 User unknown"},
+		{mail.Error{Protocol: "smtp", Code: "550", Enhanced: "5.1.1", Text: "550 5.1.1 User unknown"}, "550 5.1.1 User unknown"},
+		{mail.Error{Protocol: "smtp", Code: "421"}, "421"},
+		{mail.Error{Protocol: "smtp", Step: "dial"}, ""},
+	} {
+		if got := Explain(&tt.err, "").ServerText; got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}
+
+// Every sentence is there in both languages, and nothing in braces is left.
+func TestCatalogueIsComplete(t *testing.T) {
+	data, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	placeholder := regexp.MustCompile(`\{[^}]*\}`)
+	japanese := regexp.MustCompile(`[ぁ-ヿ]`)
+	named := map[string]bool{}
+	for _, r := range data.rules {
+		named[r.Cause] = true
+	}
+	for _, c := range data.Cause {
+		if !named[c.Slug] {
+			t.Errorf("%s: no rule leads to it", c.Slug)
+		}
+		if !slices.Contains([]string{RetryNever, RetrySlow, RetrySoon}, c.Retry) {
+			t.Errorf("%s: retry %q", c.Slug, c.Retry)
+		}
+		if !slices.Contains([]string{ConcernsConfiguration, ConcernsNetwork, ConcernsMailbox, ConcernsRelay, ConcernsSender, ConcernsRecipient, ConcernsMessage}, c.Concerns) {
+			t.Errorf("%s: concerns %q", c.Slug, c.Concerns)
+		}
+		if len(c.En.Remedy) == 0 || len(c.En.Remedy) != len(c.Ja.Remedy) {
+			t.Errorf("%s: %d remedy steps in English, %d in Japanese", c.Slug, len(c.En.Remedy), len(c.Ja.Remedy))
+		}
+		for _, lang := range []string{"en", "ja"} {
+			for _, args := range []map[string]string{{}, {"host": "h.example", "port": "1", "server": "h.example:1", "names": "n", "until": "u", "issuer": "i"}} {
+				w := Diagnosis{Cause: c.Slug, Step: "login", args: args}.In(lang)
+				for _, sentence := range append([]string{w.Title, w.Text}, w.Remedy...) {
+					if sentence == "" || placeholder.MatchString(sentence) {
+						t.Errorf("%s in %s: %q", c.Slug, lang, sentence)
+					}
+					if (lang == "ja") != japanese.MatchString(sentence) {
+						t.Errorf("%s in %s: wrong language: %q", c.Slug, lang, sentence)
+					}
+				}
+			}
+		}
+	}
+	steps := []string{mail.StepResolve, mail.StepDial, mail.StepProxy, mail.StepTLS, mail.StepGreeting, mail.StepCapabilities, mail.StepStartTLS, mail.StepLogin,
+		mail.StepSelect, mail.StepList, mail.StepFetch, mail.StepAct, mail.StepIdle, mail.StepEHLO, mail.StepMailFrom, mail.StepRcptTo, mail.StepData, "other"}
+	for _, lang := range []string{"en", "ja"} {
+		for _, step := range steps {
+			if data.Step[lang][step] == "" {
+				t.Errorf("no %s words for step %s", lang, step)
+			}
+		}
+		if len(data.Missing[lang]) != 6 {
+			t.Errorf("%s: %d placeholders have words for a missing value, want 6", lang, len(data.Missing[lang]))
+		}
+	}
+	if last := data.rules[len(data.rules)-1]; !last.fits(evidence{}) || last.Cause != Unknown {
+		t.Error("the last rule must fit everything")
+	}
+}
+
+func TestWordsNameTheServer(t *testing.T) {
+	d := Explain(&mail.Error{Protocol: "imap", Server: "mail.example.com:993", Step: "fetch", Text: "Fjuk"}, "")
+	for lang, want := range map[string]string{
+		"en": "Something went wrong with mail.example.com:993 while fetching mail, and we do not know this answer.",
+		"ja": "mail.example.com:993 とのメールの取得で問題が起きました。この応答は登録されていません。",
+	} {
+		if got := d.In(lang).Text; got != want {
+			t.Errorf("%s: %q", lang, got)
+		}
+	}
+	if d.In("xx").Text != d.In("en").Text {
+		t.Error("an unknown language must read as English")
+	}
+	if w := Explain(nil, "").In("en"); w.Title != "Failed while talking to the server" {
+		t.Errorf("nil error: %q", w.Title)
+	}
+}
+
+func FuzzExplainStored(f *testing.F) {
+	f.Add("imap", "h:1", "login", "AUTHENTICATIONFAILED", "", "x", "refused: y")
+	f.Add("smtp", "", "data", "550", "5.1.1", "", "tls-name?names=%zz: y")
+	f.Fuzz(func(t *testing.T, protocol, server, step, code, enhanced, text, below string) {
+		d := ExplainStored(Stored{Protocol: protocol, Server: server, Step: step, Code: code, Enhanced: enhanced, Text: text, Err: below}, "")
+		if _, ok := loaded().causes[d.Cause]; !ok || d.In("ja").Title == "" {
+			t.Fatalf("%+v", d)
+		}
+	})
+}
