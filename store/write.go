@@ -1,0 +1,254 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"runtime/debug"
+	"time"
+
+	"modernc.org/sqlite"
+)
+
+const (
+	// pageSize cannot be changed later: measured with the mix of the intake,
+	// see BenchmarkIntake.
+	pageSize = 8192
+	// maxGroup bounds how many writes share a transaction, and with that how
+	// long the first of them waits.
+	maxGroup = 128
+)
+
+// writerPragmas are in the order in which they must be set: page size and
+// vacuum count only before the first table and before the switch to WAL. The
+// automatic checkpoint only steps in where the checkpointer is too slow.
+var writerPragmas = [...]string{
+	"busy_timeout(5000)",
+	fmt.Sprintf("page_size(%d)", pageSize),
+	"auto_vacuum(INCREMENTAL)",
+	"journal_mode(WAL)",
+	"synchronous(FULL)",
+	"foreign_keys(1)",
+	"temp_store(MEMORY)",
+	"cache_size(-8192)",
+	fmt.Sprintf("wal_autocheckpoint(%d)", 4*checkpointPages),
+	"journal_size_limit(67108864)",
+}
+
+// writer owns the one connection that writes.
+type writer struct {
+	path string
+	ctx  context.Context // never cancelled: an interrupted write would take the whole group with it
+	now  func() time.Time
+	zstd *zstdCodec
+	conn *conn // nil after a failure of the storage: opened anew for the next group
+
+	jobs  chan *job
+	stop  chan struct{}
+	ended chan struct{} // closed when run is over
+	check *checkpointer
+	pages int // written since the last checkpoint was asked for
+}
+
+// job is one call of Write.
+type job struct {
+	ctx  context.Context
+	fn   func(*Tx) error
+	done chan error // buffered: the answer never waits
+}
+
+func openWriter(ctx context.Context, path string, now func() time.Time, z *zstdCodec) (*writer, error) {
+	c, err := openConn(ctx, path, url.Values{}, writerPragmas[:]...)
+	if err != nil {
+		return nil, err
+	}
+	steps, err := migrations()
+	if err == nil {
+		err = c.migrate(ctx, steps)
+	}
+	if err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	w := &writer{
+		path: path, ctx: context.WithoutCancel(ctx), now: now, zstd: z, conn: c,
+		jobs: make(chan *job), stop: make(chan struct{}), ended: make(chan struct{}),
+	}
+	w.check = startCheckpointer(w.ctx, path)
+	go w.run()
+	return w, nil
+}
+
+// Write calls fn with a transaction and returns when what fn did is on disk,
+// or fn's error, or why it could not be kept. Calls that wait at the same time
+// share one transaction and one synchronization of the disk; a fn that fails or
+// panics (*PanicError) takes back only what it did itself. fn runs in another
+// goroutine, one at a time, and should only read and write tx: no network, and
+// no call of Write. ctx ends the wait before fn begins, not after.
+func (s *Store) Write(ctx context.Context, fn func(tx *Tx) error) error {
+	if s.writer == nil {
+		return ErrReadOnly
+	}
+	j := &job{ctx: ctx, fn: fn, done: make(chan error, 1)}
+	select {
+	case s.writer.jobs <- j:
+		return <-j.done
+	case <-s.writer.stop:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// run commits groups of jobs until the Store is closed.
+func (w *writer) run() {
+	defer close(w.ended)
+	for {
+		select {
+		case <-w.stop:
+			return
+		case j := <-w.jobs:
+			w.commit(w.gather(j))
+		}
+	}
+}
+
+// gather collects the jobs that wait now, in their order.
+func (w *writer) gather(first *job) []*job {
+	group := []*job{first}
+	for len(group) < maxGroup {
+		select {
+		case j := <-w.jobs:
+			group = append(group, j)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// commit runs a group in one transaction and answers each job. A failure of
+// the storage costs the jobs that ran before it in the same transaction; the
+// others of the group get another one.
+func (w *writer) commit(group []*job) {
+	var passed []*job
+	for _, j := range group {
+		err := w.attempt(j, len(passed) == 0)
+		if err == nil {
+			passed = append(passed, j)
+			continue
+		}
+		j.done <- err
+		if w.conn == nil {
+			answer(passed, err)
+			passed = nil
+		}
+	}
+	if len(passed) == 0 {
+		return
+	}
+	_, err := w.conn.exec(w.ctx, "COMMIT")
+	if err != nil {
+		err = w.drop(fmt.Errorf("committing: %w", err))
+	}
+	answer(passed, err)
+	w.countPages()
+}
+
+func answer(jobs []*job, err error) {
+	for _, j := range jobs {
+		j.done <- err
+	}
+}
+
+// attempt runs one job in the group's transaction, which the first one begins;
+// the others have a savepoint, so that they can be taken back alone.
+func (w *writer) attempt(j *job, first bool) error {
+	if err := j.ctx.Err(); err != nil {
+		return err
+	}
+	if w.conn == nil {
+		var err error
+		if w.conn, err = openConn(w.ctx, w.path, url.Values{"mode": {"rw"}}, writerPragmas[:]...); err != nil {
+			return fmt.Errorf("opening the database again: %w", err)
+		}
+	}
+	begin, keep, undo := "SAVEPOINT part", "RELEASE part", "ROLLBACK TO part; RELEASE part"
+	if first {
+		begin, keep, undo = "BEGIN IMMEDIATE", "", "ROLLBACK"
+	}
+	if _, err := w.conn.exec(w.ctx, begin); err != nil {
+		return w.drop(fmt.Errorf("beginning a transaction: %w", err))
+	}
+	err := w.call(j)
+	switch {
+	case w.conn.broken != nil:
+		return w.drop(err)
+	case err != nil:
+		if uerr := w.conn.script(w.ctx, undo); uerr != nil {
+			return w.drop(errors.Join(err, fmt.Errorf("taking it back: %w", uerr)))
+		}
+		return err
+	case keep != "":
+		if _, err := w.conn.exec(w.ctx, keep); err != nil {
+			return w.drop(fmt.Errorf("ending a part of the transaction: %w", err))
+		}
+	}
+	return nil
+}
+
+// call runs the job's function and writes what its Tx has put off.
+func (w *writer) call(j *job) (err error) {
+	tx := w.newTx()
+	defer func() {
+		tx.conn = nil // whoever kept it finds it closed
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	if err := j.fn(tx); err != nil {
+		return err
+	}
+	if err := tx.flush(); err != nil {
+		return err
+	}
+	return w.conn.broken // fn may have looked away
+}
+
+// drop closes the connection, which takes back everything not committed: after
+// a failure of the storage nobody knows in which state its transaction is. It
+// returns err, which says what failed.
+func (w *writer) drop(err error) error {
+	if broken := w.conn.broken; broken != nil && !errors.Is(err, broken) {
+		err = errors.Join(broken, err)
+	}
+	err = errors.Join(err, w.conn.close())
+	w.conn = nil
+	return err
+}
+
+// countPages asks for a checkpoint when enough was written.
+func (w *writer) countPages() {
+	if w.conn == nil {
+		return
+	}
+	n, _, err := w.conn.db.(sqlite.DBStatus).Status(sqlite.DBStatusCacheWrite, true)
+	if err != nil { // only for an unknown counter: then count commits
+		n = checkpointPages / 8
+	}
+	if w.pages += n; w.pages >= checkpointPages {
+		w.pages = 0
+		w.check.ask()
+	}
+}
+
+// close ends run, the checkpointer and the connection, in this order.
+func (w *writer) close() error {
+	close(w.stop)
+	<-w.ended
+	err := w.check.close()
+	if w.conn != nil {
+		err = errors.Join(err, w.conn.close())
+	}
+	return err
+}
