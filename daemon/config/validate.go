@@ -1,0 +1,309 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	netmail "net/mail"
+
+	"helpdesk/mail"
+)
+
+// Smallest values that make sense.
+const (
+	minPoll    = Duration(5 * time.Second)
+	minMaxSize = Size(64 << 10)
+)
+
+// Validate returns every fault and warning of c, which is complete (see Fill).
+// Faults of a Config made in code have neither file nor line.
+func Validate(c *Config) []Fault {
+	faults := validate(c)
+	for i := range faults {
+		if d := faults[i].Desk; d > 0 {
+			faults[i].Name = c.Desks[d-1].Name
+		}
+	}
+	return faults
+}
+
+func validate(c *Config) []Fault {
+	v := &validator{c: c}
+	v.oneOf("language", c.Language, English, Japanese)
+	v.required("data_dir", c.DataDir)
+	v.ui()
+	v.trusts()
+	v.relay("relay", &c.Relay)
+	v.agents()
+	if len(c.Desks) == 0 {
+		v.fault("desk", "", "no-desk")
+	}
+	for i := range c.Desks {
+		v.desk(fmt.Sprintf("desk[%d]", i+1), &c.Desks[i])
+	}
+	v.addresses()
+	v.mailboxes()
+	return v.faults
+}
+
+type validator struct {
+	c      *Config
+	faults []Fault
+}
+
+func (v *validator) fault(key, value, code string, args ...string) {
+	v.faults = append(v.faults, newFault(key, value, code, args...))
+}
+
+func (v *validator) warn(key, value, code string, args ...string) {
+	f := newFault(key, value, code, args...)
+	f.Warning = true
+	v.faults = append(v.faults, f)
+}
+
+func (v *validator) required(key, value string) bool {
+	if strings.TrimSpace(value) == "" {
+		v.fault(key, "", "missing")
+		return false
+	}
+	return true
+}
+
+func (v *validator) oneOf(key, value string, allowed ...string) {
+	for _, a := range allowed {
+		if a == value {
+			return
+		}
+	}
+	v.fault(key, value, "not-one-of", "allowed", strings.Join(allowed, ", "))
+}
+
+// notYet refuses a value whose behaviour is not built yet. It says whether value is one.
+func (v *validator) notYet(key, value, standard string, later ...string) bool {
+	for _, l := range later {
+		if l == value {
+			v.fault(key, value, "not-yet-value", "default", fmt.Sprintf("%q", standard))
+			return true
+		}
+	}
+	return false
+}
+
+func (v *validator) ui() {
+	host, port, err := net.SplitHostPort(v.c.UI.Listen)
+	ip, ipErr := netip.ParseAddr(host)
+	switch {
+	case err != nil || !allDigits(port) || (ipErr != nil && !strings.EqualFold(host, "localhost") && host != ""):
+		v.fault("ui.listen", v.c.UI.Listen, "bad-listen")
+	case host == "" || (ipErr == nil && !ip.IsLoopback()):
+		v.fault("ui.listen", v.c.UI.Listen, "listen-beyond")
+	}
+	if b := v.c.UI.BaseURL; b != "" {
+		u, err := url.Parse(b)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+			v.fault("ui.base_url", b, "bad-url")
+		}
+	}
+}
+
+func (v *validator) trusts() {
+	seen := map[string]bool{}
+	for i, t := range v.c.Trust {
+		key := fmt.Sprintf("trust[%d]", i+1)
+		if v.required(key+".name", t.Name) && seen[t.Name] {
+			v.fault(key+".name", t.Name, "name-taken")
+		}
+		seen[t.Name] = true
+		if !v.required(key+".file", t.File) {
+			continue
+		}
+		certs, err := readCertificates(t.File)
+		switch {
+		case err != nil:
+			v.fault(key+".file", t.File, "trust-file", "why", reason(err))
+		case len(certs) == 0:
+			v.fault(key+".file", t.File, "trust-empty")
+		}
+	}
+}
+
+func (v *validator) agents() {
+	seen, desks := map[string]bool{}, v.deskAddresses()
+	for i, a := range v.c.Agents {
+		key := fmt.Sprintf("agent[%d]", i+1)
+		v.required(key+".name", a.Name)
+		if !v.required(key+".email", a.Email) || !v.address(key+".email", a.Email) {
+			continue
+		}
+		switch k := addressKey(a.Email); {
+		case seen[k]:
+			v.fault(key+".email", a.Email, "agent-twice")
+		case desks[k] != "":
+			v.fault(key+".email", a.Email, "agent-is-desk", "desk", desks[k])
+		default:
+			seen[k] = true
+		}
+	}
+}
+
+// deskAddresses maps every address and alias to its desk's name.
+func (v *validator) deskAddresses() map[string]string {
+	all := map[string]string{}
+	for _, d := range v.c.Desks {
+		for _, a := range append([]string{d.Address}, d.Aliases...) {
+			if a != "" && all[addressKey(a)] == "" {
+				all[addressKey(a)] = nameOf(&d)
+			}
+		}
+	}
+	return all
+}
+
+func (v *validator) desk(key string, d *Desk) {
+	v.required(key+".name", d.Name)
+	switch {
+	case !v.required(key+".key", d.Key):
+	case regexp.MustCompile(`^[A-Z][A-Z0-9]{0,9}-[0-9]+$`).MatchString(d.Key):
+		v.fault(key+".key", d.Key, "key-is-request", "example", d.Key[:strings.IndexByte(d.Key, '-')])
+	case !regexp.MustCompile(`^[A-Z][A-Z0-9]{0,9}$`).MatchString(d.Key):
+		v.fault(key+".key", d.Key, "bad-key")
+	}
+	if v.required(key+".address", d.Address) {
+		v.address(key+".address", d.Address)
+	}
+	for i, a := range d.Aliases {
+		v.address(index(key+".aliases", i+1), a)
+	}
+	if d.Language != v.c.Language { // else told once, at the top
+		v.oneOf(key+".language", d.Language, English, Japanese)
+	}
+	v.deskAgents(key, d)
+	if !v.notYet(key+".automatic", d.Automatic, "ignore", "keep") {
+		v.oneOf(key+".automatic", d.Automatic, "ignore")
+	}
+	if !v.notYet(key+".mode", d.Mode, "live", "observe") {
+		v.oneOf(key+".mode", d.Mode, "live")
+	}
+	if strings.ContainsAny(d.AuthservID, " \t@/;") {
+		v.fault(key+".authserv_id", d.AuthservID, "bad-host")
+	}
+	v.named(key+".from", d.From)
+	v.named(key+".reply_to", d.ReplyTo)
+	if d.OwnRelay {
+		v.relay(key+".relay", &d.Relay)
+	}
+	v.mailbox(key+".mailbox", &d.Mailbox)
+}
+
+func (v *validator) deskAgents(key string, d *Desk) {
+	known := map[string]bool{}
+	for _, a := range v.c.Agents {
+		known[addressKey(a.Email)] = true
+	}
+	seen := map[string]bool{}
+	for i, a := range d.Agents {
+		at, k := index(key+".agents", i+1), addressKey(a)
+		switch {
+		case seen[k]:
+			v.fault(at, a, "agent-listed-twice")
+		case !known[k]:
+			v.fault(at, a, "agent-unknown")
+		}
+		seen[k] = true
+	}
+	if len(d.Agents) == 0 {
+		v.warn(key+".agents", "", "no-agents")
+	}
+}
+
+func (v *validator) mailbox(key string, m *Mailbox) {
+	if !v.notYet(key+".protocol", m.Protocol, IMAP, POP3) {
+		v.oneOf(key+".protocol", m.Protocol, IMAP)
+	}
+	v.server(key, &m.Server, true)
+	v.required(key+".folder", m.Folder)
+	if m.Poll < minPoll {
+		v.fault(key+".poll", m.Poll.String(), "too-small", "least", minPoll.String())
+	}
+	if m.MaxSize < minMaxSize {
+		v.fault(key+".max_size", m.MaxSize.String(), "too-small", "least", minMaxSize.String())
+	}
+	v.oneOf(key+".after", m.After, AfterKeep, AfterSeen, AfterMove, AfterDelete)
+	if m.After == AfterMove && v.required(key+".move_to", m.MoveTo) && strings.EqualFold(m.MoveTo, m.Folder) {
+		v.fault(key+".move_to", m.MoveTo, "move-into-itself")
+	}
+	if !v.notYet(key+".backlog", m.Backlog, BacklogSkip, BacklogImport) {
+		v.oneOf(key+".backlog", m.Backlog, BacklogSkip, BacklogProcess)
+	}
+}
+
+func (v *validator) relay(key string, r *Relay) {
+	if r.Enabled || r.Host != "" {
+		v.server(key, &r.Server, !r.Anonymous)
+	}
+	if strings.ContainsAny(r.Helo, " \t@/") {
+		v.fault(key+".helo", r.Helo, "bad-host")
+	}
+	v.named(key+".from", r.From)
+	v.named(key+".reply_to", r.ReplyTo)
+	if r.MaxPerMinute < 1 {
+		v.fault(key+".max_per_minute", fmt.Sprint(r.MaxPerMinute), "too-small", "least", "1")
+	}
+}
+
+// named checks "a@b" or "Name <a@b>"; "" is allowed.
+func (v *validator) named(key, value string) {
+	if _, ok := parseNamed(value); value != "" && !ok {
+		v.fault(key, value, "bad-named")
+	}
+}
+
+func (v *validator) address(key, value string) bool {
+	if !plausible(value) {
+		v.fault(key, value, "bad-address")
+		return false
+	}
+	return true
+}
+
+// plausible accepts what mail servers in use accept, also the unquoted dots
+// of Japanese carriers (a..b.@docomo.ne.jp), and refuses what no address is.
+func plausible(s string) bool {
+	at := strings.LastIndexByte(s, '@')
+	return at > 0 && at < len(s)-1 && len(s) <= 254 &&
+		!strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`<>()[],;:\"　＠`, r) }) &&
+		!strings.ContainsRune(s[:at], '@') && s[at+1] != '.' && !strings.HasSuffix(s, ".")
+}
+
+// parseNamed reads "a@b" or "Name <a@b>" (RFC 5322 section 3.4).
+func parseNamed(s string) (mail.Address, bool) {
+	if plausible(s) {
+		return mail.Address{Address: s}, true
+	}
+	a, err := netmail.ParseAddress(s)
+	if err != nil || !plausible(a.Address) {
+		return mail.Address{}, false
+	}
+	return mail.Address{Name: a.Name, Address: a.Address}, true
+}
+
+func addressKey(s string) string { return mail.Address{Address: s}.Key() }
+
+// nameOf is what people call a desk.
+func nameOf(d *Desk) string {
+	for _, n := range []string{d.Name, d.Key, d.Address} {
+		if n != "" {
+			return n
+		}
+	}
+	return "?"
+}
+
+func allDigits(s string) bool {
+	return s != "" && len(s) <= 5 && strings.Trim(s, "0123456789") == ""
+}
