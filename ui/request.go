@@ -1,0 +1,104 @@
+package ui
+
+import (
+	"net/http"
+	"strings"
+
+	"helpdesk/mail"
+	"helpdesk/store"
+)
+
+type requestData struct {
+	frame
+	Request  store.Request
+	LinkedTo string // key of the request that it mentions
+	Copies   []mail.Address
+	Messages []message
+}
+
+// message is one contribution as it is shown.
+type message struct {
+	store.Message
+	Why      string // of a note
+	Shown    string // what its writer added
+	Folded   string // the rest, or all of it; "" when Shown is everything
+	Whole    bool   // Folded is the whole text, not just what follows
+	Pictures []mail.Attachment
+	Files    []mail.Attachment
+}
+
+func (s *Server) requestPage(w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
+	request, err := s.Store.RequestByKey(ctx, r.PathValue("key"))
+	if s.missing(w, r, "reading a request", err) {
+		return
+	}
+	title := request.Subject
+	if title == "" {
+		title = s.words.Text("requests.no-subject")
+	}
+	data := requestData{frame: s.frame(r, "requests", request.Key+" "+title), Request: request}
+	if err := s.conversation(r, &data); err != nil {
+		s.failed(w, r, "reading the conversation", err)
+		return
+	}
+	s.show(w, r, http.StatusOK, "request", data)
+}
+
+func (s *Server) conversation(r *http.Request, data *requestData) error {
+	ctx, request := r.Context(), data.Request
+	if request.LinkedTo != 0 {
+		linked, err := s.Store.RequestByID(ctx, request.LinkedTo)
+		if err != nil {
+			return err
+		}
+		data.LinkedTo = linked.Key
+	}
+	people, err := s.Store.Participants(ctx, request.ID)
+	if err != nil {
+		return err
+	}
+	for _, p := range people {
+		if p.Role == store.RoleCC {
+			data.Copies = append(data.Copies, p.Address)
+		}
+	}
+	messages, err := s.Store.Messages(ctx, request.ID)
+	if err != nil {
+		return err
+	}
+	for _, m := range messages {
+		data.Messages = append(data.Messages, s.message(m))
+	}
+	return nil
+}
+
+func (s *Server) message(m store.Message) message {
+	out := message{Message: m}
+	out.Shown, out.Folded, out.Whole = fold(m.Text, m.Reply)
+	if m.Kind == store.KindNote && m.Reason != "" {
+		out.Why = s.words.Rule(m.Reason)
+	}
+	for _, a := range m.Attachments {
+		if m.LedgerID != 0 && showable(a) {
+			out.Pictures = append(out.Pictures, a)
+		} else {
+			out.Files = append(out.Files, a)
+		}
+	}
+	return out
+}
+
+// fold splits a text into what is shown and what is folded away. Nothing is
+// ever cut: where the writer's part is not simply the beginning, all of the
+// text is folded.
+func fold(text, reply string) (shown, folded string, whole bool) {
+	text, reply = strings.TrimSpace(text), strings.TrimSpace(reply)
+	switch {
+	case reply == "" || reply == text:
+		return text, "", false
+	case strings.HasPrefix(text, reply):
+		return reply, strings.TrimSpace(text[len(reply):]), false
+	}
+	return reply, text, true
+}
