@@ -90,7 +90,7 @@ func rules() []rule {
 // Decide says what becomes of a mail. It is pure: the same facts always give
 // the same decision.
 func Decide(f *Facts) Decision {
-	var passed []string
+	passed := []string{RuleFirstStart}
 	for _, r := range rules() {
 		if d := r.fits(f); d != nil {
 			d.Rule, d.Passed = r.name, passed

@@ -1,0 +1,306 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"helpdesk/daemon/desk"
+	"helpdesk/mail/fetch"
+	"helpdesk/store"
+)
+
+// collector brings the mail of one mailbox into the store: one login, many
+// polls. It asks the server what lies there, takes what has no position yet,
+// and tells the server only what is committed.
+type collector struct {
+	desk     *desk.Settings
+	settings func() (fetch.Settings, error) // read at each log-in
+	fetch    fetch.Settings                 // of the present session
+	poll     time.Duration
+	process  bool // backlog = "process": the first start takes the old mail too
+	store    *store.Store
+	taker    *desk.Taker
+	health   *health
+	now      func() time.Time
+	log      *slog.Logger
+	taken    func(queued bool) // called after each commit
+	subject  string            // of the health table
+	attempts backoff
+	breaks   map[uint32]breakage
+	aside    map[uint32]store.Position // mails set aside that are tried again in this round
+	old      []uint32                  // mails of before the first start, still to be recorded; nil: not listed yet
+	careful  bool                      // one mail a command: the last fetch broke, nobody knows at which mail
+}
+
+// breakage is where the connection broke in a mail, and how often there.
+type breakage struct {
+	offset int64
+	count  int
+}
+
+// run keeps a session open until ctx ends. A session that fails is followed by
+// another after a pause.
+func (c *collector) run(ctx context.Context) error {
+	c.health.set(ctx, c.subject, stateWaiting)
+	for {
+		err := c.session(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		pause := c.attempts.next(err)
+		c.health.fail(ctx, c.subject, err, c.now().Add(pause))
+		if err := wait(ctx, pause, nil); err != nil {
+			return err
+		}
+	}
+}
+
+// session is one connection, from log-in to its failure.
+func (c *collector) session(ctx context.Context) error {
+	var err error
+	if c.fetch, err = c.settings(); err != nil {
+		return err
+	}
+	s, err := fetch.Open(ctx, c.fetch)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	stop := context.AfterFunc(ctx, func() { s.Close() })
+	defer stop()
+	c.old = nil
+	box, err := c.begin(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := c.tellPending(ctx, s, box); err != nil {
+		return err
+	}
+	for {
+		if err := c.round(ctx, s, &box); err != nil {
+			return err
+		}
+		c.attempts.reset()
+		c.health.ok(ctx, c.subject, c.now().Add(c.poll))
+		if !box.SkipDone {
+			continue // old mail is recorded in batches between looks for new mail
+		}
+		if err := s.Wait(ctx, c.poll); err != nil {
+			return err
+		}
+	}
+}
+
+// round takes what is new, and records some of the old mail while that is not
+// done. Mail that the server listed and did not send is asked for again.
+func (c *collector) round(ctx context.Context, s *fetch.Session, box *store.Mailbox) error {
+	listed, err := s.List(ctx, max(box.NextUID, 1))
+	if err != nil {
+		return err
+	}
+	fresh, err := c.unknown(ctx, *box, listed, box.NextUID)
+	if err != nil {
+		return err
+	}
+	retries, err := c.store.DueRetries(ctx, box.ID, box.UIDValidity, c.now())
+	if err != nil {
+		return fmt.Errorf("reading mails set aside: %w", err)
+	}
+	again, err := c.listedAgain(ctx, s, retries)
+	if err != nil {
+		return err
+	}
+	missing, err := c.take(ctx, s, *box, append(again, fresh...))
+	if err != nil {
+		return err
+	}
+	next := box.NextUID
+	if len(listed) > 0 {
+		next = max(next, listed[len(listed)-1].UID+1)
+	}
+	for _, uid := range missing {
+		next = min(next, uid)
+	}
+	if !box.SkipDone {
+		if err := c.skipSome(ctx, s, box); err != nil {
+			return err
+		}
+	}
+	if next != box.NextUID {
+		box.NextUID = next
+		return c.saveMailbox(ctx, *box)
+	}
+	return nil
+}
+
+func (c *collector) saveMailbox(ctx context.Context, box store.Mailbox) error {
+	if err := c.store.Write(ctx, func(tx *store.Tx) error { return tx.SaveMailbox(box) }); err != nil {
+		return fmt.Errorf("keeping the mailbox's state: %w", err)
+	}
+	return nil
+}
+
+// unknown are the listed mails without a position, and not older than the
+// first start.
+func (c *collector) unknown(ctx context.Context, box store.Mailbox, listed []fetch.Listed, from uint32) ([]fetch.Listed, error) {
+	if len(listed) == 0 {
+		return nil, nil
+	}
+	known, err := c.store.KnownUIDs(ctx, box.ID, box.UIDValidity, from)
+	if err != nil {
+		return nil, fmt.Errorf("reading positions: %w", err)
+	}
+	var fresh []fetch.Listed
+	for _, l := range listed {
+		for len(known) > 0 && known[0] < l.UID {
+			known = known[1:]
+		}
+		if (len(known) == 0 || known[0] != l.UID) && l.UID >= box.SkipBelow {
+			fresh = append(fresh, l)
+		}
+	}
+	return fresh, nil
+}
+
+// listedAgain finds which mails set aside are still in the mailbox.
+func (c *collector) listedAgain(ctx context.Context, s *fetch.Session, retries []store.Position) ([]fetch.Listed, error) {
+	var again []fetch.Listed
+	c.aside = make(map[uint32]store.Position, len(retries))
+	for _, p := range retries {
+		c.aside[p.UID] = p
+		listed, err := s.List(ctx, p.UID)
+		if err != nil {
+			return nil, err
+		}
+		if len(listed) > 0 && listed[0].UID == p.UID {
+			again = append(again, listed[0])
+		} else if err := c.store.Write(ctx, func(tx *store.Tx) error {
+			return tx.SetRetry(p.MailboxID, p.UIDValidity, p.UID, time.Time{}, p.Breaks)
+		}); err != nil {
+			return nil, fmt.Errorf("forgetting a mail that is gone: %w", err)
+		}
+	}
+	return again, nil
+}
+
+// Bounds of one FETCH command: between commands the server is told what is
+// committed, so a chunk also bounds how much is told late.
+const (
+	chunkMails = 500
+	chunkBytes = 32 << 20
+)
+
+// take fetches mails and takes them, chunk by chunk. It returns those that the
+// server listed and did not send.
+func (c *collector) take(ctx context.Context, s *fetch.Session, box store.Mailbox, mails []fetch.Listed) (missing []uint32, err error) {
+	if len(mails) == 0 {
+		return nil, nil
+	}
+	p := c.startPipeline(ctx, box)
+	defer func() {
+		if stopErr := p.stop(); err == nil {
+			err = stopErr
+		}
+		if err == nil {
+			err = c.tell(ctx, s, box, p.committed())
+		}
+	}()
+	for len(mails) > 0 {
+		n := c.chunk(mails)
+		lost, err := s.Fetch(ctx, mails[:n], p.add)
+		if err != nil {
+			p.drain()
+			if cause := context.Cause(p.ctx); cause != nil {
+				return nil, cause // the store failed, not the server
+			}
+			return nil, c.broke(ctx, box, mails[:n], err)
+		}
+		lost, err = c.unsent(ctx, box, mails[:n], lost)
+		if err != nil {
+			return nil, err
+		}
+		missing = append(missing, lost...)
+		if err := c.tell(ctx, s, box, p.committed()); err != nil {
+			return nil, err
+		}
+		mails = mails[n:]
+	}
+	c.careful = false
+	return missing, nil
+}
+
+// chunk is how many of the mails the next command asks for.
+func (c *collector) chunk(mails []fetch.Listed) int {
+	if c.careful {
+		return 1
+	}
+	var bytes int64
+	for i, m := range mails {
+		if bytes += m.Size; i > 0 && (bytes > chunkBytes || i >= chunkMails) {
+			return i
+		}
+	}
+	return len(mails)
+}
+
+// broke handles a fetch that failed. A mail at which the connection broke
+// twice at the same byte is set aside; when nobody knows which mail it was,
+// the next fetches ask for one at a time until it shows.
+func (c *collector) broke(ctx context.Context, box store.Mailbox, chunk []fetch.Listed, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	var interrupted *fetch.Interrupted
+	uid, offset := uint32(0), int64(-1)
+	if errors.As(err, &interrupted) {
+		uid, offset = interrupted.UID, interrupted.Offset
+	}
+	if uid == 0 && len(chunk) == 1 {
+		uid = chunk[0].UID
+	}
+	if uid == 0 {
+		c.careful = true
+		return err
+	}
+	b := c.breaks[uid]
+	if b.count == 0 || b.offset != offset {
+		c.breaks[uid] = breakage{offset: offset, count: 1}
+		return err
+	}
+	return errors.Join(err, c.setAside(ctx, box, chunk, uid, offset, err.Error()))
+}
+
+// unsent counts how often the server listed a mail and did not send it; the
+// second time it is set aside as one at which the connection breaks.
+func (c *collector) unsent(ctx context.Context, box store.Mailbox, chunk []fetch.Listed, missing []uint32) (again []uint32, err error) {
+	const never = -2 // no byte of it was ever sent
+	for _, uid := range missing {
+		if b := c.breaks[uid]; b.count == 0 || b.offset != never {
+			c.breaks[uid] = breakage{offset: never, count: 1}
+			again = append(again, uid)
+		} else if err := c.setAside(ctx, box, chunk, uid, 0, "the server lists this mail and does not send it"); err != nil {
+			return nil, err
+		}
+	}
+	return again, nil
+}
+
+// setAside records that a mail cannot be fetched, so that the others go on,
+// and when it is tried again: after an hour, then twice as long each time, at
+// most a day.
+func (c *collector) setAside(ctx context.Context, box store.Mailbox, chunk []fetch.Listed, uid uint32, offset int64, why string) error {
+	delete(c.breaks, uid)
+	for _, l := range chunk {
+		if l.UID != uid {
+			continue
+		}
+		if err := c.taker.SetAside(ctx, box, desk.Unfetched{UID: uid, Size: l.Size, Offset: offset, Why: why, Before: c.aside[uid]}); err != nil {
+			return fmt.Errorf("setting aside the mail with UID %d: %w", uid, err)
+		}
+		c.log.Warn("mail set aside", "mailbox", c.subject, "uid", uid, "offset", offset, "reason", why)
+	}
+	return nil
+}

@@ -1,0 +1,210 @@
+// Package command is the command line, one file for each command: flags, one
+// call, errors with a hint of what to do. Exit codes: 0 fine, 1 failed,
+// 2 wrong use, 3 wrong configuration, 4 a server could not be reached or
+// refused us.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"helpdesk/daemon"
+	"helpdesk/daemon/config"
+	"helpdesk/daemon/control"
+	"helpdesk/mail"
+	"helpdesk/store"
+)
+
+// Exit codes.
+const (
+	exitFailed = 1
+	exitUse    = 2
+	exitConfig = 3
+	exitServer = 4
+)
+
+// Version is set when a release is built (-ldflags "-X …").
+var Version = ""
+
+// version is Version, or what the Go tool knows of the source it built.
+func version() string {
+	if Version != "" {
+		return Version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "development"
+}
+
+// env is what all commands share.
+type env struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	configPath     string
+	asJSON         bool
+}
+
+// failure is an error with an exit code of its own. What is empty inside was
+// printed already.
+type failure struct {
+	code int
+	err  error
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// errPrinted says that the reason was printed already.
+var errPrinted = errors.New("")
+
+// Execute runs the command line and returns the exit code.
+func Execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	e := &env{stdin: stdin, stdout: stdout, stderr: stderr}
+	root := e.root()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	if text := err.Error(); text != "" {
+		fmt.Fprintln(stderr, "helpdesk:", text)
+	}
+	var f *failure
+	var server *mail.Error
+	switch {
+	case errors.As(err, &f):
+		return f.code
+	case errors.As(err, &server):
+		return exitServer
+	}
+	return exitFailed
+}
+
+func (e *env) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "helpdesk",
+		Short:         "An e-mail service desk for small offices",
+		Long:          "helpdesk turns the mail of a support mailbox into requests, notifies the agents,\nand sends their answers to the customers. Begin with: helpdesk demo",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.PersistentFlags().StringVarP(&e.configPath, "config", "c", "", "the configuration file (default: helpdesk.toml here, else "+systemConfig()+")")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return &failure{exitUse, fmt.Errorf("%w (see helpdesk --help)", err)}
+	})
+	root.AddCommand(
+		e.runCommand(), e.demoCommand(), e.checkCommand(), e.parseCommand(), e.statusCommand(), e.ledgerCommand(),
+		e.whyCommand(), e.requestsCommand(), e.showCommand(), e.openCommand(), e.versionCommand(),
+	)
+	root.AddCommand(e.serviceCommands()...)
+	for _, c := range root.Commands() {
+		c.Args = wrongUse(c.Args)
+	}
+	return root
+}
+
+// wrongUse makes a wrong number of arguments exit with the code for wrong use.
+func wrongUse(check cobra.PositionalArgs) cobra.PositionalArgs {
+	if check == nil {
+		check = cobra.NoArgs
+	}
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return &failure{exitUse, fmt.Errorf("%w; write it as: helpdesk %s", err, cmd.Use)}
+		}
+		return nil
+	}
+}
+
+// systemConfig is where an installed helpdesk has its configuration.
+func systemConfig() string {
+	if runtime.GOOS == "windows" {
+		return filepath.Join(os.Getenv("ProgramData"), "helpdesk", "helpdesk.toml")
+	}
+	return "/etc/helpdesk/helpdesk.toml"
+}
+
+// configFile is the file that -c names, or the one that is found.
+func (e *env) configFile() string {
+	if e.configPath != "" {
+		return e.configPath
+	}
+	if _, err := os.Stat("helpdesk.toml"); err == nil {
+		return "helpdesk.toml"
+	}
+	return systemConfig()
+}
+
+// loadConfig reads the configuration and prints its faults. Faults that close
+// only a desk are no error.
+func (e *env) loadConfig() (*config.Config, error) {
+	c, faults, err := config.Load(e.configFile(), os.LookupEnv)
+	if err != nil {
+		return nil, &failure{exitConfig, err}
+	}
+	lang := config.English
+	if c != nil {
+		lang = c.Language
+	}
+	if err := config.Print(e.stderr, faults, lang); err != nil {
+		return nil, err
+	}
+	if config.Refused(faults) {
+		return nil, &failure{exitConfig, errPrinted}
+	}
+	return c, nil
+}
+
+// openStore opens the database to read. The daemon may run or not.
+func (e *env) openStore(ctx context.Context) (*store.Store, *config.Config, error) {
+	c, err := e.loadConfig()
+	if err != nil {
+		return nil, nil, err
+	}
+	path := filepath.Join(c.DataDir, daemon.DatabaseFile)
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return nil, nil, fmt.Errorf("there is no database in %s yet: start helpdesk first (helpdesk run)", c.DataDir)
+	}
+	s, err := store.OpenReadOnly(ctx, path, store.Options{})
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening the database: %w", err)
+	}
+	return s, c, nil
+}
+
+// dial reaches the running daemon.
+func (e *env) dial(c *config.Config) (*control.Client, error) {
+	client, err := control.Dial(c.DataDir)
+	if errors.Is(err, control.ErrNotRunning) {
+		return nil, fmt.Errorf("helpdesk is not running: start it with `helpdesk start` or `helpdesk run`")
+	}
+	return client, err
+}
+
+// logger writes to stderr for a person who watches, one line an event.
+func (e *env) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(e.stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
+}
+
+// when writes a time for a table.
+func when(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Local().Format("2006-01-02 15:04")
+}

@@ -1,0 +1,378 @@
+// Package daemon is the running program: it joins configuration, mailboxes,
+// desk, relay, store and page, and keeps their loops going.
+//
+// The way of a mail, one direction, no way back:
+//
+//	mail/fetch ─ batch ─▶ collector ─▶ desk.Take ─▶ store, one commit ─▶ the server is told
+//	store's outbox ─ due lines ─▶ deliverer ─▶ mail/send ─▶ result back to the line
+//	any failure ─▶ health ─▶ mail/diagnose ─▶ page, `helpdesk status`
+//
+// There is one collector for each mailbox and one deliverer for each relay.
+// They meet in the store only: a collector queues mail in the transaction that
+// makes the request, and wakes the deliverer after the commit.
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"helpdesk/daemon/config"
+	"helpdesk/daemon/control"
+	"helpdesk/daemon/desk"
+	"helpdesk/mail"
+	"helpdesk/mail/connect"
+	"helpdesk/mail/fetch"
+	"helpdesk/mail/send"
+	"helpdesk/store"
+	"helpdesk/ui"
+)
+
+// DatabaseFile is the name of the store's file in data_dir.
+const DatabaseFile = "helpdesk.db"
+
+// Options are what Run needs beside the configuration.
+type Options struct {
+	Config  *config.Config
+	Version string
+	Logger  *slog.Logger
+	Now     func() time.Time // nil: time.Now
+	Ready   func(Info)       // called once page and control answer; may be nil
+}
+
+// Info is what a caller of Run may want to know of the running daemon.
+type Info struct {
+	PageURL    string        // "http://127.0.0.1:8025"
+	SignInLink func() string // makes a new one-time link
+	Status     func(context.Context) (ui.Status, error)
+	Store      *store.Store
+}
+
+// daemon is one run of the program.
+type daemon struct {
+	Options
+	store    *store.Store
+	health   *health
+	signer   *desk.Signer
+	super    *supervisor
+	started  time.Time
+	desks    []*runningDesk
+	fuses    map[string]*fuse // by health subject of the relay
+	deliver  []*deliverer
+	newMail  chan struct{} // wakes the search index
+	page     *ui.Server
+	spoolDir string
+}
+
+// runningDesk is a desk of the configuration and what runs for it.
+type runningDesk struct {
+	conf     *config.Desk
+	settings *desk.Settings
+	relay    string // health subject of its relay
+}
+
+func (d *runningDesk) mailbox() string { return "mailbox:" + strconv.FormatInt(d.settings.ID, 10) }
+
+// Run runs the daemon until ctx ends, and returns when all of it has stopped.
+// The error says why it could not start.
+func Run(ctx context.Context, o Options) error {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	dir := o.Config.DataDir
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("making data_dir: %w", err)
+	}
+	lock, err := control.AcquireLock(dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	d := &daemon{Options: o, started: o.Now(), super: &supervisor{log: o.Logger}, newMail: make(chan struct{}, 1), fuses: make(map[string]*fuse)}
+	if d.spoolDir, err = sweepSpool(dir); err != nil {
+		return err
+	}
+	if d.store, err = store.Open(ctx, filepath.Join(dir, DatabaseFile), store.Options{Now: o.Now}); err != nil {
+		return fmt.Errorf("opening the database: %w", err)
+	}
+	defer func() {
+		if err := d.store.Close(); err != nil {
+			o.Logger.Error("closing the database", "error", err)
+		}
+	}()
+	d.health = newHealth(d.store, o.Now, o.Logger)
+	if err := d.prepare(ctx); err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", o.Config.UI.Listen)
+	if err != nil {
+		return fmt.Errorf("opening the page on %s: %w (another program has this port: choose another one for [ui] listen)", o.Config.UI.Listen, err)
+	}
+	defer listener.Close()
+	return d.serve(ctx, listener)
+}
+
+// sweepSpool empties data_dir/spool: what lies there was under way when the
+// process ended, and is still on the server.
+func sweepSpool(dir string) (string, error) {
+	spool := filepath.Join(dir, "spool")
+	if err := os.RemoveAll(spool); err != nil {
+		return "", fmt.Errorf("emptying the spool: %w", err)
+	}
+	if err := os.Mkdir(spool, 0o700); err != nil {
+		return "", fmt.Errorf("making the spool: %w", err)
+	}
+	return spool, nil
+}
+
+// prepare makes the parts of the program, without starting any.
+func (d *daemon) prepare(ctx context.Context) error {
+	var err error
+	if d.signer, err = d.signingKey(ctx); err != nil {
+		return err
+	}
+	relays := make(map[string]*deliverer)
+	for i := range d.Config.Desks {
+		r, err := d.prepareDesk(ctx, &d.Config.Desks[i])
+		if err != nil {
+			return err
+		}
+		d.desks = append(d.desks, r)
+		if !r.conf.Relay.Enabled {
+			d.health.set(ctx, r.relay, stateOff)
+			continue
+		}
+		one := relays[r.relay]
+		if one == nil {
+			one = d.newDeliverer(&r.conf.Relay, r.relay)
+			relays[r.relay] = one
+			d.deliver = append(d.deliver, one)
+		}
+		one.desks[r.settings.ID] = r.settings
+		one.ids = append(one.ids, r.settings.ID)
+	}
+	return nil
+}
+
+// signingKey reads the key of our Message-IDs, or makes it at the first start.
+func (d *daemon) signingKey(ctx context.Context) (*desk.Signer, error) {
+	const name = "signing_key"
+	var text string
+	err := d.store.Write(ctx, func(tx *store.Tx) error {
+		found, ok, err := tx.Meta(ctx, name)
+		if err != nil {
+			return err
+		}
+		if text = found; ok {
+			return nil
+		}
+		key := make([]byte, 32)
+		if _, err := rand.Read(key); err != nil {
+			return err
+		}
+		text = hex.EncodeToString(key)
+		return tx.SetMeta(name, text)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the signing key: %w", err)
+	}
+	key, err := hex.DecodeString(text)
+	if err != nil {
+		return nil, fmt.Errorf("reading the signing key: %w", err)
+	}
+	return desk.NewSigner(key)
+}
+
+func (d *daemon) prepareDesk(ctx context.Context, c *config.Desk) (*runningDesk, error) {
+	var stored store.Desk
+	if err := d.store.Write(ctx, func(tx *store.Tx) (err error) {
+		stored, err = tx.EnsureDesk(c.Address, c.Key, c.Name)
+		return err
+	}); err != nil {
+		return nil, fmt.Errorf("preparing desk %q: %w", c.Name, err)
+	}
+	s := &desk.Settings{
+		ID: stored.ID, Key: c.Key, Name: c.Name, Address: c.Address, Aliases: c.Aliases, Language: c.Language,
+		AuthservID: c.AuthservID, Sender: c.Sender(), ReplyTo: c.ReplyAddress(), BaseURL: d.Config.UI.BaseURL,
+		Type: c.Mailbox.RequestType, After: c.Mailbox.After, MoveTo: c.Mailbox.MoveTo, Silent: !c.Relay.Enabled,
+	}
+	for _, email := range c.Agents {
+		s.Agents = append(s.Agents, agent(d.Config, email))
+	}
+	relay := "relay"
+	if c.OwnRelay {
+		relay = "relay:" + strconv.FormatInt(stored.ID, 10)
+	}
+	return &runningDesk{conf: c, settings: s, relay: relay}, nil
+}
+
+// agent is the person behind an address in a desk's list of agents.
+func agent(c *config.Config, email string) mail.Address {
+	a := mail.Address{Address: email}
+	for _, known := range c.Agents {
+		if strings.EqualFold(known.Email, email) {
+			a.Name = known.Name
+		}
+	}
+	return a
+}
+
+func (d *daemon) newDeliverer(r *config.Relay, subject string) *deliverer {
+	f := &fuse{perMinute: r.MaxPerMinute, now: d.Now}
+	d.fuses[subject] = f
+	return &deliverer{
+		desks: make(map[int64]*desk.Settings),
+		settings: func() (send.Settings, error) {
+			s := send.Settings{Anonymous: r.Anonymous, Username: r.Username, Auth: r.Auth, Helo: r.Helo}
+			var err error
+			if s.Settings, err = d.reach("smtp", &r.Server); err != nil || r.Anonymous {
+				return s, err
+			}
+			s.Password, err = r.ResolvePassword()
+			return s, err
+		},
+		store: d.store, renderer: &desk.Renderer{Store: d.store, Signer: d.signer}, health: d.health, fuse: f,
+		now: d.Now, log: d.Logger, kick: make(chan struct{}, 1), subject: subject,
+	}
+}
+
+func (d *daemon) newCollector(r *runningDesk) *collector {
+	m := &r.conf.Mailbox
+	return &collector{
+		desk: r.settings,
+		settings: func() (fetch.Settings, error) {
+			s := fetch.Settings{
+				Username: m.Username, Folder: m.Folder, NoIdle: !m.Idle, MaxSize: int64(m.MaxSize), SpoolDir: d.spoolDir,
+				Name: "helpdesk", Version: d.Version,
+			}
+			var err error
+			if s.Settings, err = d.reach("imap", &m.Server); err != nil {
+				return s, err
+			}
+			s.Password, err = m.ResolvePassword()
+			return s, err
+		},
+		poll: time.Duration(m.Poll), process: m.Backlog == config.BacklogProcess,
+		store: d.store, taker: &desk.Taker{Store: d.store, Signer: d.signer, Now: d.Now}, health: d.health,
+		now: d.Now, log: d.Logger, subject: r.mailbox(), breaks: make(map[uint32]breakage),
+		taken: d.taken,
+	}
+}
+
+// reach turns a server of the configuration into what mail/connect wants.
+// Password and certificates are read at each connection: a changed file counts
+// from then on.
+func (d *daemon) reach(protocol string, s *config.Server) (connect.Settings, error) {
+	roots, err := d.Config.Roots(s.Trust)
+	if err != nil {
+		return connect.Settings{}, err
+	}
+	return connect.Settings{
+		Protocol: protocol, Host: s.Host, Port: s.Port, Security: connect.Security(s.Security), Roots: roots, AllowPlaintext: s.AllowPlaintext,
+	}, nil
+}
+
+// taken is called after each commit of a collector.
+func (d *daemon) taken(queued bool) {
+	signal(d.newMail)
+	if queued {
+		for _, one := range d.deliver {
+			signal(one.kick)
+		}
+	}
+}
+
+// serve starts all loops and waits for their end.
+func (d *daemon) serve(ctx context.Context, listener net.Listener) error {
+	var err error
+	d.page, err = ui.New(ui.Deps{
+		Store: d.store, Status: d.status, Healthy: d.super.healthy, Lang: d.Config.Language, Now: d.Now,
+		Logger: d.Logger, Listen: listener.Addr().String(), BaseURL: d.Config.UI.BaseURL,
+	})
+	if err != nil {
+		return fmt.Errorf("preparing the page: %w", err)
+	}
+	server, err := control.Serve(ctx, d.Config.DataDir, d.controlHandler(listener.Addr().String()))
+	if err != nil {
+		return fmt.Errorf("opening the control port: %w", err)
+	}
+	defer server.Close()
+	for _, r := range d.desks {
+		if len(r.conf.Closed) > 0 {
+			d.health.set(ctx, r.mailbox(), stateStopped)
+			continue
+		}
+		d.super.start(ctx, r.mailbox(), d.newCollector(r).run)
+	}
+	for _, one := range d.deliver {
+		d.super.start(ctx, one.subject, one.run)
+	}
+	d.super.start(ctx, "index", d.index)
+	d.super.start(ctx, "page", func(ctx context.Context) error { return servePage(ctx, listener, d.page.Handler()) })
+	base := "http://" + listener.Addr().String()
+	d.Logger.Info("running", "version", d.Version, "page", base, "desks", len(d.desks))
+	if d.Ready != nil {
+		d.Ready(Info{PageURL: base, SignInLink: func() string { return d.page.SignInLink(base) }, Status: d.status, Store: d.store})
+	}
+	<-ctx.Done()
+	d.super.wg.Wait()
+	d.Logger.Info("stopped")
+	return nil
+}
+
+// servePage serves until ctx ends; requests under way get two seconds.
+func servePage(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+	stop := context.AfterFunc(ctx, func() {
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		if server.Shutdown(bounded) != nil {
+			server.Close()
+		}
+	})
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serving the page: %w", err)
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// index keeps the search index up with the messages. It waits until a burst
+// of mail is over, so that taking mail is never slowed by it.
+func (d *daemon) index(ctx context.Context) error {
+	const batch, quiet, most = 100, 2 * time.Second, time.Minute
+	for {
+		for {
+			n, err := d.store.IndexNext(ctx, batch)
+			if err != nil {
+				return fmt.Errorf("indexing messages for the search: %w", err)
+			}
+			if n < batch {
+				break
+			}
+		}
+		if err := wait(ctx, time.Hour, d.newMail); err != nil {
+			return err
+		}
+		for waited := time.Duration(0); waited < most; waited += quiet {
+			if err := wait(ctx, quiet, nil); err != nil {
+				return err
+			}
+			if len(d.newMail) == 0 {
+				break
+			}
+			<-d.newMail
+		}
+	}
+}

@@ -1,0 +1,251 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"helpdesk/daemon/desk"
+	"helpdesk/mail"
+	"helpdesk/mail/send"
+	"helpdesk/store"
+)
+
+// deliverer empties the outbox of the desks that share a relay, one mail after
+// the other over one connection.
+type deliverer struct {
+	desks    map[int64]*desk.Settings
+	ids      []int64
+	settings func() (send.Settings, error) // read at each connection
+	store    *store.Store
+	renderer *desk.Renderer
+	health   *health
+	fuse     *fuse
+	now      func() time.Time
+	log      *slog.Logger
+	kick     chan struct{}
+	subject  string // of the health table
+	attempts backoff
+	session  *send.Session
+	broken   int64 // the line at which the last connection broke, 0 for none
+}
+
+// linger is how long a connection without work is kept.
+const linger = 20 * time.Second
+
+// run sends what is due until ctx ends.
+func (d *deliverer) run(ctx context.Context) error {
+	d.health.set(ctx, d.subject, stateWaiting)
+	defer d.hangUp()
+	stop := context.AfterFunc(ctx, func() { signal(d.kick) })
+	defer stop()
+	for {
+		lines, err := d.store.DueOutbox(ctx, d.ids, d.now(), 50)
+		if err != nil {
+			return fmt.Errorf("reading the outbox: %w", err)
+		}
+		if len(lines) == 0 {
+			if err := d.rest(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := d.batch(ctx, lines); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			d.hangUp()
+			if errors.Is(err, errAgain) {
+				continue
+			}
+			pause := d.attempts.next(err)
+			d.health.fail(ctx, d.subject, err, d.now().Add(pause))
+			if err := wait(ctx, pause, nil); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// rest waits for the next due line or a kick; a connection that stays idle is
+// closed, as servers do it to us.
+func (d *deliverer) rest(ctx context.Context) error {
+	pause := time.Hour
+	next, err := d.store.NextDue(ctx, d.ids)
+	if err != nil {
+		return fmt.Errorf("reading the outbox: %w", err)
+	}
+	if !next.IsZero() {
+		pause = max(next.Sub(d.now()), time.Millisecond)
+	}
+	if d.session != nil && pause > linger {
+		if err := wait(ctx, linger, d.kick); err != nil {
+			return err
+		}
+		if due, err := d.store.DueOutbox(ctx, d.ids, d.now(), 1); err != nil || len(due) > 0 {
+			return err
+		}
+		d.hangUp()
+		return nil
+	}
+	return wait(ctx, pause, d.kick)
+}
+
+// stopGrace is how long a mail under way may take to end when we are told to
+// stop: one that is cut off may arrive twice.
+const stopGrace = 3 * time.Second
+
+// grace is a context that ends d after ctx does.
+func grace(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(d, cancel) })
+	return longer, func() { stop(); cancel() }
+}
+
+func (d *deliverer) hangUp() {
+	if d.session != nil {
+		d.session.Close()
+		d.session = nil
+	}
+}
+
+// errAgain says that the connection was lost and a fresh one is worth a try at once.
+var errAgain = errors.New("the relay closed the connection")
+
+// batch sends lines. It returns an error only where the relay or the store
+// failed; then nothing is counted against the mail (all of it waits).
+func (d *deliverer) batch(ctx context.Context, lines []store.OutboxLine) error {
+	for _, line := range lines {
+		if err := d.fuse.wait(ctx); err != nil {
+			return err
+		}
+		if d.session == nil || !d.session.Alive() {
+			d.hangUp()
+			settings, err := d.settings()
+			if err != nil {
+				return err
+			}
+			s, err := send.Open(ctx, settings)
+			if err != nil {
+				return err
+			}
+			d.session = s
+		}
+		if err := d.one(ctx, line); err != nil {
+			return err
+		}
+		d.attempts.reset()
+		d.health.ok(ctx, d.subject, time.Time{})
+	}
+	return nil
+}
+
+// one sends one line and records what came of it.
+func (d *deliverer) one(ctx context.Context, line store.OutboxLine) error {
+	s := d.desks[line.DeskID]
+	o, err := d.renderer.Render(ctx, s, line, d.session.MaxSize())
+	if err != nil {
+		if store.Unavailable(err) || ctx.Err() != nil {
+			return err
+		}
+		line.State, line.Cause, line.Error = store.OutboxFailed, "cannot-write", err.Error()
+		d.log.Error("a mail cannot be written", "outbox", line.ID, "event", line.Event, "error", err)
+		return d.save(ctx, line)
+	}
+	sending, cancel := grace(ctx, stopGrace)
+	err = d.session.Send(sending, o)
+	cancel()
+	if err != nil && ctx.Err() != nil && !data(err) {
+		return ctx.Err() // we stop; the relay did not accept it
+	}
+	now := d.now()
+	if err == nil {
+		line.State, line.SentAt, line.Cause, line.Error = store.OutboxSent, now, "", ""
+		line.Attempts++
+		d.fuse.sent()
+		d.log.Info("sent", "outbox", line.ID, "event", line.Event, "request", line.Request)
+		// The relay has it: this must be on record even when we are told to stop now.
+		return d.save(context.WithoutCancel(ctx), line)
+	}
+	var e *mail.Error
+	if !errors.As(err, &e) {
+		e = &mail.Error{Protocol: "smtp", Step: mail.StepData, Temporary: true, Err: err}
+	}
+	if concernsRelay(e) {
+		// A connection that was closed while it lay idle is the relay's
+		// right; one that breaks at the same mail again is that mail's.
+		if e.Code != "" || e.Step == mail.StepLogin {
+			return e
+		}
+		if d.broken != line.ID {
+			d.broken = line.ID
+			return errAgain
+		}
+	}
+	d.broken = 0
+	judge(&line, e, now)
+	d.log.Warn("not sent", "outbox", line.ID, "event", line.Event, "request", line.Request, "state", line.State, "attempts", line.Attempts, "error", e)
+	return d.save(context.WithoutCancel(ctx), line)
+}
+
+// data reports whether the mail's text was under way: the relay may have it.
+func data(err error) bool {
+	var e *mail.Error
+	return errors.As(err, &e) && e.Step == mail.StepData
+}
+
+// concernsRelay reports whether a failure is the relay's and not the mail's:
+// the connection broke before the text was under way, the service closes
+// (421), or it wants another login (530, 535, RFC 4954 section 6).
+func concernsRelay(e *mail.Error) bool {
+	switch e.Code {
+	case "421", "530", "535":
+		return true
+	case "":
+		return e.Step != mail.StepData
+	}
+	return false
+}
+
+// judge counts an attempt: a 5xx ends it, anything else is tried again with
+// growing pauses for five days.
+func judge(line *store.OutboxLine, e *mail.Error, now time.Time) {
+	line.Attempts++
+	if line.FirstAt.IsZero() {
+		line.FirstAt = now
+	}
+	words := e.Text
+	if words == "" && e.Err != nil {
+		words = e.Err.Error()
+	}
+	line.Error = join(e.Code, e.Enhanced, words)
+	switch {
+	case !e.Temporary:
+		line.State, line.Cause = store.OutboxFailed, "refused"
+	case now.Sub(line.FirstAt) >= giveUpAfter:
+		line.State, line.Cause = store.OutboxFailed, "expired"
+	default:
+		line.Cause = "retrying"
+		line.NextAt = now.Add(retryPause(line.Attempts))
+	}
+}
+
+func join(parts ...string) string {
+	s := ""
+	for _, p := range parts {
+		if p != "" && s != "" {
+			s += " "
+		}
+		s += p
+	}
+	return s
+}
+
+func (d *deliverer) save(ctx context.Context, line store.OutboxLine) error {
+	if err := d.store.Write(ctx, func(tx *store.Tx) error { return tx.SaveOutbox(line) }); err != nil {
+		return fmt.Errorf("recording what became of a mail: %w", err)
+	}
+	return nil
+}

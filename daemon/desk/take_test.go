@@ -1,0 +1,368 @@
+package desk
+
+import (
+	"bytes"
+	"database/sql"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	_ "modernc.org/sqlite"
+
+	"helpdesk/mail"
+	"helpdesk/store"
+)
+
+// bench is a desk with a real store for a test, and a clock that it sets.
+type bench struct {
+	t     *testing.T
+	taker *Taker
+	desk  *Settings
+	box   store.Mailbox
+	now   time.Time
+	uid   uint32
+}
+
+// newBench opens a store in a scratch folder. sql, if not empty, is run on
+// its database before.
+func newBench(t *testing.T, statements string) *bench {
+	t.Helper()
+	b := &bench{t: t, now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
+	path := filepath.Join(t.TempDir(), "helpdesk.db")
+	open := func() *store.Store {
+		s, err := store.Open(t.Context(), path, store.Options{Now: func() time.Time { return b.now }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	s := open()
+	if statements != "" {
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		db, err := sql.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec(statements); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = open()
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	signer, err := NewSigner([]byte("0123456789abcdef0123456789abcdef"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.taker = &Taker{Store: s, Signer: signer, Now: func() time.Time { return b.now }}
+	b.desk = testDesk()
+	b.desk.Type, b.desk.After, b.desk.MoveTo = "Email request", "move", "Helpdesk"
+	err = s.Write(t.Context(), func(tx *store.Tx) error {
+		d, err := tx.EnsureDesk(b.desk.Address, b.desk.Key, b.desk.Name)
+		if err != nil {
+			return err
+		}
+		b.desk.ID = d.ID
+		b.box, _, err = tx.EnsureMailbox(d.ID, "imap", "mail.example.com", "support", "INBOX")
+		if err != nil {
+			return err
+		}
+		b.box.OpenedAt, b.box.UIDValidity = b.now, 1
+		return tx.SaveMailbox(b.box)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// incoming makes a mail as it comes from the fetch.
+func (b *bench) incoming(raw string) *Incoming {
+	b.t.Helper()
+	b.uid++
+	raw = strings.ReplaceAll(raw, "\n", "\r\n")
+	in, err := b.taker.Prepare(&mail.Raw{
+		UIDValidity: b.box.UIDValidity, UID: b.uid, Size: int64(len(raw)), Length: int64(len(raw)), Content: strings.NewReader(raw), Close: func() {},
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return in
+}
+
+// take takes mails as one batch and returns their ledger lines.
+func (b *bench) take(raws ...string) []store.Entry {
+	b.t.Helper()
+	var batch []*Incoming
+	for _, raw := range raws {
+		batch = append(batch, b.incoming(raw))
+	}
+	taken, err := b.taker.Take(b.t.Context(), b.desk, b.box, batch)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var entries []store.Entry
+	for _, one := range taken {
+		entry, err := b.taker.Store.Entry(b.t.Context(), one.Entry)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		entries = append(entries, entry)
+	}
+	return entries
+}
+
+// outbox lists what waits, oldest first, as "event to-address".
+func (b *bench) outbox() []string {
+	b.t.Helper()
+	lines := b.lines()
+	list := make([]string, len(lines))
+	for i, l := range lines {
+		list[i] = l.Event + " " + l.To.Address
+	}
+	return list
+}
+
+func (b *bench) lines() []store.OutboxLine {
+	b.t.Helper()
+	lines, err := b.taker.Store.Outbox(b.t.Context(), store.OutboxFilter{Limit: 1000})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	slices.Reverse(lines)
+	return lines
+}
+
+func letter(from, id, more, text string) string {
+	if more != "" {
+		more += "\n"
+	}
+	return "From: " + from + "\nTo: support@example.com\nSubject: Printer\nDate: Sat, 21 Nov 2026 12:00:00 +0900\nMessage-ID: <" + id + ">\n" + more + "\n" + text + "\n"
+}
+
+func TestTakeConversation(t *testing.T) {
+	b := newBench(t, "")
+	first := b.take(letter("Taro <taro@customer.test>", "1@c", "", "It is broken."))[0]
+	if first.Outcome != Request || first.Request != "SUP-1" {
+		t.Fatalf("the first mail became %+v", first)
+	}
+	if got, want := b.outbox(), []string{"received taro@customer.test", "new aki@example.com", "new ben@example.com"}; !slices.Equal(got, want) {
+		t.Errorf("queued %v, want %v", got, want)
+	}
+	lines := b.lines()
+	if lines[1].MessageID == lines[2].MessageID || lines[0].InReplyTo != "1@c" {
+		t.Errorf("Message-IDs %q and %q, in reply to %q", lines[1].MessageID, lines[2].MessageID, lines[0].InReplyTo)
+	}
+	answer := b.take(letter("Aki <aki@example.com>", "2@a", "In-Reply-To: <"+lines[1].MessageID+">", "Switch it on."))[0]
+	if answer.Outcome != Reply || answer.Rule != RuleAgentProof || answer.Request != "SUP-1" {
+		t.Errorf("the answer became %+v", answer)
+	}
+	if got, want := b.outbox()[3:], []string{"answered taro@customer.test", "answered-by ben@example.com"}; !slices.Equal(got, want) {
+		t.Errorf("queued %v, want %v", got, want)
+	}
+	again := b.take(letter("Aki <aki@example.com>", "3@a", "In-Reply-To: <"+lines[1].MessageID+">", "And?"), letter("taro@customer.test", "4@c", "References: <x@y> <"+b.lines()[3].MessageID+">", "Thanks"))
+	if again[0].Rule != RuleAgentProof || again[1].Rule != RuleReplyToken {
+		t.Errorf("became %s and %s", again[0].Rule, again[1].Rule)
+	}
+	if got, want := b.outbox()[5:], []string{"answered taro@customer.test", "customer-wrote aki@example.com"}; !slices.Equal(got, want) {
+		t.Errorf("queued %v, want %v", got, want)
+	}
+	for _, l := range b.lines() {
+		if tokens := strings.Join(append(l.References, l.InReplyTo, l.MessageID), " "); l.To.Address == "taro@customer.test" && strings.Contains(tokens, "hd.a.") {
+			t.Errorf("an agent's token goes to the customer: %+v", l)
+		}
+	}
+}
+
+func TestTakeTwice(t *testing.T) {
+	b := newBench(t, "")
+	same := letter("taro@customer.test", "1@c", "", "It is broken.")
+	entries := b.take(same, "Received: from elsewhere\n"+same, letter("taro@customer.test", "1@c", "", "Other words."))
+	got := []string{entries[0].Outcome, entries[1].Outcome, entries[2].Outcome}
+	if want := []string{Request, Duplicate, Request}; !slices.Equal(got, want) {
+		t.Errorf("outcomes %v, want %v: the same content by another way is one mail, other content under the same Message-ID is another", got, want)
+	}
+	// Without Message-ID and Date two mails of the same words are two mails …
+	bare := "From: taro@customer.test\nSubject: Hi\n\nCall me.\n"
+	entries = b.take(bare, bare)
+	if entries[0].Outcome != Request || entries[1].Outcome != Request {
+		t.Errorf("two bare mails became %s and %s", entries[0].Outcome, entries[1].Outcome)
+	}
+	// … unless the mailbox was numbered anew.
+	b.box.UIDValidity = 2
+	if entry := b.take(bare)[0]; entry.Outcome != Duplicate {
+		t.Errorf("a bare mail with a new number became %s", entry.Outcome)
+	}
+}
+
+// One bad mail never stops the others: it is set aside with its raw text.
+func TestTakeSetsAside(t *testing.T) {
+	b := newBench(t, `CREATE TRIGGER poison BEFORE INSERT ON messages WHEN NEW.text LIKE '%poison%' BEGIN SELECT RAISE(ABORT, 'it broke us'); END`)
+	raw := letter("b@customer.test", "2@c", "", "This is poison.")
+	entries := b.take(letter("a@customer.test", "1@c", "", "one"), raw, letter("c@customer.test", "3@c", "", "three"))
+	got := []string{entries[0].Outcome, entries[1].Outcome, entries[2].Outcome}
+	if want := []string{Request, Quarantined, Request}; !slices.Equal(got, want) {
+		t.Fatalf("outcomes %v, want %v", got, want)
+	}
+	if entries[2].Request != "SUP-2" {
+		t.Errorf("the third mail is %s: the key of the one set aside was lost", entries[2].Request)
+	}
+	stored, _, err := b.taker.Store.OpenRaw(t.Context(), entries[1].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stored.Close()
+	if text, err := io.ReadAll(stored); err != nil || !bytes.Equal(text, []byte(strings.ReplaceAll(raw, "\n", "\r\n"))) {
+		t.Errorf("of the mail set aside %d bytes were kept, %v", len(text), err)
+	}
+	positions, err := b.taker.Store.Pending(t.Context(), b.box.ID, b.box.UIDValidity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for _, p := range positions {
+		told = append(told, fmt.Sprintf("%d %s", p.UID, p.Pending))
+	}
+	if want := []string{"1 move:Helpdesk/Done", "2 move:Helpdesk/Attention", "3 move:Helpdesk/Done"}; !slices.Equal(told, want) {
+		t.Errorf("the server is told %v, want %v", told, want)
+	}
+	if n := len(b.outbox()); n != 6 {
+		t.Errorf("%d mails were queued, want 6", n)
+	}
+}
+
+// A full disk takes nothing and sets nothing aside: all is tried again.
+func TestTakeStopsWhenTheStoreFails(t *testing.T) {
+	b := newBench(t, `CREATE TRIGGER full BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'x'); END; DROP TRIGGER full;`)
+	if err := b.taker.Store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	taken, err := b.taker.Take(t.Context(), b.desk, b.box, []*Incoming{b.incomingUnpacked(letter("a@customer.test", "1@c", "", "one"))})
+	if err == nil || len(taken) != 0 {
+		t.Errorf("a closed store took %v, %v", taken, err)
+	}
+}
+
+func (b *bench) incomingUnpacked(raw string) *Incoming {
+	b.t.Helper()
+	m, err := mail.Parse(strings.NewReader(raw))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return &Incoming{Raw: &mail.Raw{UID: 1, Content: strings.NewReader(raw), Length: int64(len(raw)), Close: func() {}}, Message: m}
+}
+
+// At most 5 automatic mails an hour and 10 a day go to one address.
+func TestAutomaticMailIsCapped(t *testing.T) {
+	b := newBench(t, "")
+	received := func() int {
+		n := 0
+		for _, l := range b.outbox() {
+			if strings.HasPrefix(l, EventReceived) {
+				n++
+			}
+		}
+		return n
+	}
+	write := func(n int) {
+		for i := range n {
+			b.take(letter("Storm@customer.test", fmt.Sprintf("%d.%d@c", b.now.Unix(), i), "", "again"))
+		}
+	}
+	write(7)
+	if n := received(); n != 5 {
+		t.Errorf("%d acknowledgements in the first hour, want 5", n)
+	}
+	b.now = b.now.Add(61 * time.Minute)
+	write(7)
+	if n := received(); n != 10 {
+		t.Errorf("%d acknowledgements after the second hour, want 10", n)
+	}
+	b.now = b.now.Add(61 * time.Minute)
+	write(1)
+	if n := received(); n != 10 {
+		t.Errorf("%d acknowledgements within a day, want 10", n)
+	}
+	b.now = b.now.Add(24 * time.Hour)
+	write(1)
+	if n := received(); n != 11 {
+		t.Errorf("%d acknowledgements after a day, want 11", n)
+	}
+}
+
+// A delivery report is tied to its outbox line, suspends a bad address, and
+// causes no mail.
+func TestTakeBounce(t *testing.T) {
+	b := newBench(t, "")
+	b.take(letter("taro@customer.test", "1@c", "", "Hello"))
+	ack := b.lines()[0]
+	report := "Return-Path: <>\nFrom: MAILER-DAEMON@mx.test\nTo: support@example.com\nSubject: Undelivered Mail Returned to Sender\nMessage-ID: <b1@mx.test>\nMIME-Version: 1.0\n" +
+		"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\nContent-Type: text/plain\n\nNo such user.\n\n--b\nContent-Type: message/delivery-status\n\n" +
+		"Reporting-MTA: dns; mx.test\n\nFinal-Recipient: rfc822; taro@customer.test\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 no such user\n\n--b\nContent-Type: message/rfc822\n\n" +
+		"From: support@example.com\nTo: taro@customer.test\nMessage-ID: <" + ack.MessageID + ">\nSubject: Re\n\nx\n\n--b--\n"
+	before := len(b.lines())
+	entry := b.take(report)[0]
+	if entry.Outcome != Bounced || entry.Request != "SUP-1" {
+		t.Errorf("the report became %+v", entry)
+	}
+	lines := b.lines()
+	if len(lines) != before {
+		t.Errorf("a bounce caused mail: %v", b.outbox())
+	}
+	if lines[0].State != store.OutboxFailed || !strings.Contains(lines[0].Error, "no such user") {
+		t.Errorf("the line of the mail that came back is %+v", lines[0])
+	}
+	if suspended, err := b.taker.Store.SuspendedAt(t.Context(), "taro@customer.test"); err != nil || !suspended {
+		t.Errorf("the address is suspended: %v, %v", suspended, err)
+	}
+}
+
+// What is rendered for an answer passes attachments up to the relay's size.
+func TestRenderFiles(t *testing.T) {
+	b := newBench(t, "")
+	raw := "From: taro@customer.test\nTo: support@example.com\nSubject: Files\nDate: Sat, 21 Nov 2026 12:00:00 +0900\nMessage-ID: <1@c>\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n" +
+		"--b\nContent-Type: text/plain\n\nSee the files.\n--b\nContent-Type: text/csv; name=small.csv\nContent-Disposition: attachment; filename=small.csv\n\na,b\n" +
+		"--b\nContent-Type: text/plain\nContent-Disposition: attachment; filename=large.txt\n\n" + strings.Repeat("0123456789abcdef\n", 100000) + "--b--\n"
+	b.take(raw)
+	r := &Renderer{Store: b.taker.Store, Signer: b.taker.Signer}
+	notice := b.lines()[1]
+	for _, c := range []struct {
+		max   int64
+		files []string
+	}{
+		{0, []string{"small.csv", "large.txt"}},
+		{10 << 20, []string{"small.csv", "large.txt"}},
+		{1 << 20, []string{"small.csv"}},
+	} {
+		o, err := r.Render(t.Context(), b.desk, notice, c.max)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, f := range o.Files {
+			names = append(names, f.Name)
+		}
+		if !slices.Equal(names, c.files) {
+			t.Errorf("with a relay of %d bytes the files are %v, want %v", c.max, names, c.files)
+		}
+		if listed := strings.Contains(o.Text, "large.txt"); listed == (len(c.files) == 2) {
+			t.Errorf("with a relay of %d bytes the text says:\n%s", c.max, o.Text)
+		}
+		var content bytes.Buffer
+		if err := o.Files[0].Write(&content); err != nil || strings.TrimSpace(content.String()) != "a,b" {
+			t.Errorf("the attached file holds %q, %v", content.String(), err)
+		}
+	}
+}

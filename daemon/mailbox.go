@@ -1,0 +1,247 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"helpdesk/daemon/desk"
+	"helpdesk/mail"
+	"helpdesk/mail/fetch"
+	"helpdesk/store"
+)
+
+// begin finds out where we are in a mailbox that was just opened: a first
+// start draws the line below which mail is old, a changed UIDVALIDITY is
+// matched with what we know, anything else goes on where it stopped.
+func (c *collector) begin(ctx context.Context, s *fetch.Session) (store.Mailbox, error) {
+	state := s.State()
+	var box store.Mailbox
+	err := c.store.Write(ctx, func(tx *store.Tx) (err error) {
+		box, _, err = tx.EnsureMailbox(c.desk.ID, "imap", c.fetch.Host, c.fetch.Username, c.fetch.Folder)
+		return err
+	})
+	if err != nil {
+		return box, fmt.Errorf("reading the mailbox's state: %w", err)
+	}
+	switch {
+	case box.OpenedAt.IsZero():
+		return c.firstStart(ctx, s, box)
+	case box.UIDValidity != state.UIDValidity:
+		return c.renumbered(ctx, s, box)
+	}
+	return box, nil
+}
+
+// firstStart draws the line: all that lies there now is old, whatever comes
+// later is new. UIDNEXT of the SELECT tells it; a server that does not give it
+// is asked for its last mail.
+func (c *collector) firstStart(ctx context.Context, s *fetch.Session, box store.Mailbox) (store.Mailbox, error) {
+	state := s.State()
+	line := state.UIDNext
+	if line == 0 {
+		listed, err := s.List(ctx, 1)
+		if err != nil {
+			return box, err
+		}
+		line = 1
+		if len(listed) > 0 {
+			line = listed[len(listed)-1].UID + 1
+		}
+	}
+	if c.process {
+		line = 1
+	}
+	box.OpenedAt, box.UIDValidity, box.SkipBelow, box.NextUID = c.now(), state.UIDValidity, line, line
+	box.SkipDone = line <= 1 || state.Messages == 0
+	c.log.Info("first start of a mailbox", "mailbox", c.subject, "messages", state.Messages, "old_below_uid", line)
+	return box, c.saveMailbox(ctx, box)
+}
+
+// skipBatch is how much old mail is recorded between two looks for new mail.
+const skipBatch = 500
+
+// skipSome records a batch of old mail, and notes when all of it is done.
+func (c *collector) skipSome(ctx context.Context, s *fetch.Session, box *store.Mailbox) error {
+	if c.old == nil {
+		listed, err := s.List(ctx, 1)
+		if err != nil {
+			return err
+		}
+		known, err := c.store.KnownUIDs(ctx, box.ID, box.UIDValidity, 1)
+		if err != nil {
+			return fmt.Errorf("reading positions: %w", err)
+		}
+		c.old = []uint32{}
+		for _, l := range listed {
+			if _, found := slices.BinarySearch(known, l.UID); !found && l.UID < box.SkipBelow {
+				c.old = append(c.old, l.UID)
+			}
+		}
+	}
+	batch := c.old[:min(len(c.old), skipBatch)]
+	var mails []desk.Old
+	if len(batch) > 0 {
+		err := s.Headers(ctx, batch, func(uid uint32, size int64, header []byte) error {
+			mails = append(mails, desk.Old{UID: uid, Size: size, Header: slices.Clone(header)})
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if err := c.taker.Skip(ctx, *box, mails); err != nil {
+			return err
+		}
+	}
+	if c.old = c.old[len(batch):]; len(c.old) == 0 {
+		c.old, box.SkipDone = nil, true
+		return c.saveMailbox(ctx, *box)
+	}
+	return nil
+}
+
+// renumbered handles a changed UIDVALIDITY (RFC 9051 section 2.3.1.1): every
+// UID is void. What lies there is matched with what we know by size and
+// header hash; the rest is new and is fetched, where the fingerprint still
+// finds what was taken before.
+func (c *collector) renumbered(ctx context.Context, s *fetch.Session, box store.Mailbox) (store.Mailbox, error) {
+	state := s.State()
+	c.log.Warn("the server numbered the mailbox anew", "mailbox", c.subject, "uidvalidity_before", box.UIDValidity, "uidvalidity", state.UIDValidity)
+	listed, err := s.List(ctx, 1)
+	if err != nil {
+		return box, err
+	}
+	known, err := c.store.KnownUIDs(ctx, box.ID, state.UIDValidity, 1)
+	if err != nil {
+		return box, fmt.Errorf("reading positions: %w", err)
+	}
+	var uids []uint32
+	for _, l := range listed {
+		if _, found := slices.BinarySearch(known, l.UID); !found {
+			uids = append(uids, l.UID)
+		}
+	}
+	r := &renumbering{c: c, box: box, uidvalidity: state.UIDValidity, used: make(map[store.Position]bool)}
+	for len(uids) > 0 {
+		n := min(len(uids), skipBatch)
+		if err := s.Headers(ctx, uids[:n], r.match); err != nil {
+			return box, err
+		}
+		if err := r.commit(ctx); err != nil {
+			return box, err
+		}
+		uids = uids[n:]
+	}
+	box.UIDValidity, box.SkipBelow, box.SkipDone, box.NextUID = state.UIDValidity, 0, true, 1
+	return box, c.saveMailbox(ctx, box)
+}
+
+// renumbering carries positions over to a new UIDVALIDITY.
+type renumbering struct {
+	c           *collector
+	box         store.Mailbox
+	uidvalidity uint32
+	used        map[store.Position]bool // old positions already found again
+	batch       []desk.Old
+}
+
+// match collects a batch; the store must not be asked inside of a FETCH.
+func (r *renumbering) match(uid uint32, size int64, header []byte) error {
+	r.batch = append(r.batch, desk.Old{UID: uid, Size: size, Header: slices.Clone(header)})
+	return nil
+}
+
+func (r *renumbering) commit(ctx context.Context) error {
+	var found []store.Position
+	var old []desk.Old
+	for _, m := range r.batch {
+		hash := mail.HeaderHash(m.Header)
+		candidates, err := r.c.store.PositionsByHash(ctx, r.box.ID, r.uidvalidity, hash, m.Size)
+		if err != nil {
+			return fmt.Errorf("looking for a mail that got a new number: %w", err)
+		}
+		i := slices.IndexFunc(candidates, func(k store.KnownPosition) bool { return !r.used[k.Position] })
+		switch {
+		case i >= 0:
+			r.used[candidates[i].Position] = true
+			p := candidates[i].Position
+			p.UIDValidity, p.UID = r.uidvalidity, m.UID
+			found = append(found, p)
+		case !r.box.SkipDone && r.before(m.Header):
+			// The first start was not finished: what was written before it is old.
+			old = append(old, m)
+		}
+	}
+	r.batch = r.batch[:0]
+	box := r.box
+	box.UIDValidity = r.uidvalidity
+	if len(old) > 0 {
+		if err := r.c.taker.Skip(ctx, box, old); err != nil {
+			return err
+		}
+	}
+	if err := r.c.store.Write(ctx, func(tx *store.Tx) error {
+		for _, p := range found {
+			if err := tx.AddPosition(p); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		return fmt.Errorf("keeping new numbers: %w", err)
+	}
+	return nil
+}
+
+// before reports whether a mail was written before the first start. One
+// without a date counts as old: silence about a new mail is seen on the page,
+// an answer to an old one cannot be taken back.
+func (r *renumbering) before(header []byte) bool {
+	m, err := mail.Parse(strings.NewReader(string(header)))
+	return err != nil || m.Date.IsZero() || m.Date.Before(r.box.OpenedAt)
+}
+
+// tellPending tells the server what was committed and not yet told, because
+// the connection or the process ended in between.
+func (c *collector) tellPending(ctx context.Context, s *fetch.Session, box store.Mailbox) error {
+	pending, err := c.store.Pending(ctx, box.ID, box.UIDValidity)
+	if err != nil {
+		return fmt.Errorf("reading what the server is to be told: %w", err)
+	}
+	taken := make([]desk.Taken, 0, len(pending))
+	for _, p := range pending {
+		taken = append(taken, desk.Taken{UID: p.UID, Pending: p.Pending})
+	}
+	return c.tell(ctx, s, box, taken)
+}
+
+// tell marks, moves or deletes mails on the server, after the commit only
+// (promise 2), and notes that it is done.
+func (c *collector) tell(ctx context.Context, s *fetch.Session, box store.Mailbox, taken []desk.Taken) error {
+	acts := make(map[string][]uint32)
+	for _, t := range taken {
+		delete(c.breaks, t.UID)
+		if t.Pending != "" {
+			acts[t.Pending] = append(acts[t.Pending], t.UID)
+		}
+	}
+	for _, act := range slices.Sorted(maps.Keys(acts)) {
+		if err := s.Acknowledge(ctx, action(act), acts[act]); err != nil {
+			return err
+		}
+		if err := c.store.Write(ctx, func(tx *store.Tx) error {
+			return tx.ClearPending(box.ID, box.UIDValidity, acts[act])
+		}); err != nil {
+			return fmt.Errorf("noting what the server was told: %w", err)
+		}
+	}
+	return nil
+}
+
+// action reads what desk.Tell wrote.
+func action(pending string) fetch.Action {
+	kind, folder, _ := strings.Cut(pending, ":")
+	return fetch.Action{Kind: kind, Folder: folder}
+}

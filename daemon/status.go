@@ -1,0 +1,78 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+
+	"helpdesk/daemon/config"
+	"helpdesk/daemon/desk"
+	"helpdesk/ui"
+)
+
+// status is what works, what does not, and how much there is of everything.
+func (d *daemon) status(ctx context.Context) (ui.Status, error) {
+	s := ui.Status{Version: d.Version, OK: d.super.healthy(), Since: d.started, Desks: []ui.DeskStatus{}, Warnings: []string{}}
+	for _, r := range d.desks {
+		one := ui.DeskStatus{
+			Key: r.settings.Key, Name: r.settings.Name,
+			Mailbox: ui.Part(d.health.part(r.mailbox()), "", d.Config.Language),
+			Relay:   ui.Part(d.health.part(r.relay), "", d.Config.Language),
+		}
+		if len(r.conf.Closed) > 0 {
+			one.Mailbox = closed(r.conf, d.Config.Language)
+		}
+		for _, part := range []ui.PartStatus{one.Mailbox, one.Relay} {
+			s.OK = s.OK && part.State != stateFailing && part.State != stateStopped
+		}
+		s.Desks = append(s.Desks, one)
+	}
+	var err error
+	if s.Outbox, err = d.store.OutboxCounts(ctx); err != nil {
+		return s, fmt.Errorf("counting the outbox: %w", err)
+	}
+	counts, err := d.store.Counts(ctx)
+	if err != nil {
+		return s, fmt.Errorf("counting the ledger: %w", err)
+	}
+	for _, c := range counts {
+		s.Ledger.Total += c.Total
+		s.Ledger.Today += c.Today
+		switch c.Outcome {
+		case desk.Skipped:
+			s.Ledger.Skipped += c.Total
+		case desk.Quarantined:
+			s.Ledger.Quarantined += c.Total
+		}
+	}
+	s.Warnings = append(s.Warnings, d.warnings()...)
+	return s, nil
+}
+
+// closed is the state of a mailbox that a fault of the configuration keeps closed.
+func closed(c *config.Desk, lang string) ui.PartStatus {
+	p := ui.PartStatus{State: stateStopped, Cause: "configuration", Title: "The configuration of this desk has a fault"}
+	if lang == config.Japanese {
+		p.Title = "このデスクの設定に誤りがあります"
+	}
+	for i := range c.Closed {
+		p.Remedy = append(p.Remedy, c.Closed[i].Text(lang))
+	}
+	return p
+}
+
+// warnings are sentences about what works and still wants attention.
+func (d *daemon) warnings() []string {
+	ja := d.Config.Language == config.Japanese
+	var list []string
+	for _, one := range d.deliver {
+		if one.fuse.pause() <= 0 {
+			continue
+		}
+		text := fmt.Sprintf("More than %d mails wanted to go out within a minute. The rest waits and follows bit by bit; nothing is lost. The limit is max_per_minute in [relay].", one.fuse.perMinute)
+		if ja {
+			text = fmt.Sprintf("1分間の送信数が上限（%d通）に達したため、残りのメールは順番を待っています。失われるメールはありません。上限は [relay] の max_per_minute で変更できます。", one.fuse.perMinute)
+		}
+		list = append(list, text)
+	}
+	return list
+}
