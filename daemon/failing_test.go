@@ -2,6 +2,8 @@ package daemon_test
 
 import (
 	"context"
+	"io"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -16,7 +18,7 @@ func TestFailing(t *testing.T) {
 	}{
 		{"unreachable server", "net-refused", func(o *office) { o.set.IMAPPort = "1" }},
 		{"refused login", "auth-bad-credentials", func(o *office) { o.set.Password = "wrong-password" }},
-		{"wrong certificate", "tls-hostname-mismatch", func(o *office) { o.set.IMAPHost = "127.0.0.2" }},
+		{"wrong certificate", "tls-hostname-mismatch", func(o *office) { o.set.IMAPHost, o.set.IMAPPort = split(o.t, otherName(o.t, o.hosts.IMAPS)) }},
 		{"unknown certificate", "tls-unknown-authority", func(o *office) {
 			other := newOtherCertificate(o.t)
 			if err := os.WriteFile(o.set.CertFile, other, 0o600); err != nil {
@@ -50,4 +52,37 @@ func TestFailing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// otherName makes a server reachable under an address that its certificate
+// does not name.
+func otherName(t *testing.T, server string) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.2:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			in, err := listener.Accept()
+			if err != nil {
+				return // closed
+			}
+			out, err := net.Dial("tcp", server)
+			if err != nil {
+				in.Close()
+				return
+			}
+			go pass(in, out)
+			go pass(out, in)
+		}
+	}()
+	return listener.Addr().String()
+}
+
+func pass(to, from net.Conn) {
+	io.Copy(to, from) // ends when either side closes
+	to.Close()
+	from.Close()
 }

@@ -18,8 +18,8 @@ func TestRoundTrip(t *testing.T) {
 		name   string
 		change func(*officeSettings)
 	}{
-		{"IDLE, TLS, submission with login", nil},
-		{"polling, STARTTLS, relay without login", func(s *officeSettings) {
+		{"IDLE and TLS and submission with login", nil},
+		{"polling and STARTTLS and relay without login", func(s *officeSettings) {
 			s.Idle, s.Poll, s.IMAPSecurity = false, "5s", "starttls"
 			s.RelayUser, s.RelaySecurity = "", "none"
 		}},

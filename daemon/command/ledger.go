@@ -154,7 +154,7 @@ func writeSent(ctx context.Context, b *strings.Builder, s *store.Store, words ui
 		fmt.Fprintf(b, "%s\n", words.Text("why.sent"))
 	}
 	for _, l := range lines {
-		fmt.Fprintf(b, "  %s  %s → %s: %s %s\n", when(l.CreatedAt), words.Event(l.Event), printable(l.To.Address), words.OutboxState(l.State), printable(l.Error))
+		fmt.Fprintf(b, "  %s  %s → %s: %s %s\n", when(l.CreatedAt), words.Event(l.Event), printable(l.To.Address), words.Text("outbox."+l.State), printable(l.Error))
 	}
 	return nil
 }
