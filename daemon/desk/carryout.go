@@ -42,6 +42,45 @@ func (t *Taker) requestFor(ctx context.Context, tx *store.Tx, s *Settings, f *Fa
 	return r.ID, nil
 }
 
+// maxParticipants bounds who gets an agent's answer: a mail to hundreds is a
+// circular, and its readers did not ask.
+const maxParticipants = 20
+
+// addCopies makes those whom the customer wrote to beside us participants:
+// not our own addresses, not agents (they are told anyway), not addresses
+// that nobody reads.
+func (q *queue) addCopies(ctx context.Context) error {
+	m := q.f.Mail
+	copies := append(slices.Clone(m.To), m.Cc...)
+	if m.List || m.Spam || len(copies) > maxParticipants {
+		return nil
+	}
+	for _, a := range copies {
+		_, agent := q.s.Agent(a)
+		if agent || q.s.Ours(a) || noReply(a) || a.Key() == q.request.Requester.Key() || !strings.Contains(a.Address, "@") {
+			continue
+		}
+		if err := q.addParticipant(ctx, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (q *queue) addParticipant(ctx context.Context, a mail.Address) error {
+	there, err := q.tx.Participants(ctx, q.request.ID)
+	if err != nil {
+		return fmt.Errorf("reading participants of %s: %w", q.request.Key, err)
+	}
+	if len(there) >= maxParticipants {
+		return nil
+	}
+	if err := q.tx.AddParticipant(q.request.ID, store.Participant{Address: a, Role: store.RoleCC}); err != nil {
+		return fmt.Errorf("adding %s to %s: %w", a.Address, q.request.Key, err)
+	}
+	return nil
+}
+
 // carryOut does what was decided beside the ledger: message, state, notices.
 // It reports whether mail was queued.
 func (t *Taker) carryOut(ctx context.Context, tx *store.Tx, s *Settings, f *Facts, d *Decision, requestID, entryID int64) (bool, error) {
@@ -126,6 +165,11 @@ func (q *queue) newRequest(ctx context.Context, d *Decision) error {
 			return err
 		}
 	}
+	if d.Rule != RuleAgentProof { // an agent who forwards a mail writes to colleagues, not to its readers
+		if err := q.addCopies(ctx); err != nil {
+			return err
+		}
+	}
 	return q.addAgents(ctx, EventNew, q.s.Agents)
 }
 
@@ -134,9 +178,12 @@ func (q *queue) newRequest(ctx context.Context, d *Decision) error {
 func (q *queue) customerWrote(ctx context.Context) error {
 	from := q.f.Sender
 	if from.Key() != q.request.Requester.Key() {
-		if err := q.tx.AddParticipant(q.request.ID, store.Participant{Address: from, Role: store.RoleCC}); err != nil {
-			return fmt.Errorf("adding %s to %s: %w", from.Address, q.request.Key, err)
+		if err := q.addParticipant(ctx, from); err != nil {
+			return err
 		}
+	}
+	if err := q.addCopies(ctx); err != nil {
+		return err
 	}
 	if err := q.update(ctx, store.StateOpen, q.request.Assignee); err != nil {
 		return err

@@ -366,3 +366,31 @@ func TestRenderFiles(t *testing.T) {
 		}
 	}
 }
+
+// Those in copy get the agent's answer too; we, agents and robots are no participants.
+func TestParticipants(t *testing.T) {
+	b := newBench(t, "")
+	b.take(letter("taro@customer.test", "1@c", "Cc: Hanako <hanako@customer.test>, HELP@example.com, ben@example.com, no-reply@shop.test", "Hello"))
+	b.take(letter("aki@example.com", "2@a", "In-Reply-To: <"+b.lines()[1].MessageID+">", "Answer"))
+	if got, want := b.outbox()[3:], []string{"answered taro@customer.test", "answered hanako@customer.test", "answered-by ben@example.com"}; !slices.Equal(sorted(got), sorted(want)) {
+		t.Errorf("queued %v, want %v", got, want)
+	}
+	lines := b.lines()[3:5]
+	if lines[0].MessageID != lines[1].MessageID {
+		t.Error("customer and participant got different Message-IDs for one event")
+	}
+	r := &Renderer{Store: b.taker.Store, Signer: b.taker.Signer}
+	o, err := r.Render(t.Context(), b.desk, lines[1], 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(o.To) != 1 || o.To[0].Address != "taro@customer.test" || len(o.Cc) != 1 || o.Cc[0].Address != "hanako@customer.test" {
+		t.Errorf("the answer is shown as to %v, cc %v", o.To, o.Cc)
+	}
+}
+
+func sorted(s []string) []string {
+	s = slices.Clone(s)
+	slices.Sort(s)
+	return s
+}
