@@ -1,12 +1,18 @@
 package daemon_test
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"io"
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
+
+	"helpdesk/store"
 )
 
 // TestFailing: what is wrong is said in words, in the status and on the page,
@@ -57,8 +63,13 @@ func TestFailing(t *testing.T) {
 // otherName makes a server reachable under an address that its certificate
 // does not name.
 func otherName(t *testing.T, server string) string {
+	return proxy(t, "127.0.0.2:0", server, func(to, from net.Conn) { io.Copy(to, from) })
+}
+
+// proxy passes connections on to a server; answers passes what the server says.
+func proxy(t *testing.T, listen, server string, answers func(to, from net.Conn)) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.2:0")
+	listener, err := net.Listen("tcp", listen)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,15 +85,87 @@ func otherName(t *testing.T, server string) string {
 				in.Close()
 				return
 			}
-			go pass(in, out)
-			go pass(out, in)
+			both := func() { in.Close(); out.Close() }
+			go func() { defer both(); io.Copy(out, in) }()
+			go func() { defer both(); answers(in, out) }()
 		}
 	}()
 	return listener.Addr().String()
 }
 
-func pass(to, from net.Conn) {
-	io.Copy(to, from) // ends when either side closes
-	to.Close()
-	from.Close()
+// TestConnectionBreaks: a mail at which the connection breaks twice is set
+// aside, the others are taken, and it is tried again later by itself.
+func TestConnectionBreaks(t *testing.T) {
+	t.Parallel()
+	const mark = "THE-LINE-BREAKS-HERE"
+	var cut atomic.Bool
+	cut.Store(true)
+	o := newOffice(t, func(s *officeSettings) { s.Backlog, s.Idle, s.Poll, s.IMAPSecurity = "process", false, "5s", "none" })
+	o.set.IMAPHost, o.set.IMAPPort = split(t, proxy(t, "127.0.0.1:0", o.hosts.IMAP, func(to, from net.Conn) {
+		in := bufio.NewReader(from)
+		for {
+			line, err := in.ReadBytes('\n')
+			if cut.Load() && bytes.Contains(line, []byte(mark)) {
+				return
+			}
+			if _, writeErr := to.Write(line); err != nil || writeErr != nil {
+				return
+			}
+		}
+	}))
+	o.writeConfig()
+	for i := range 3 {
+		raw := plain(i)
+		if i == 1 {
+			raw += mark + "\nthe end\n"
+		}
+		if err := o.hosts.Deliver("support@mail.test", []byte(strings.ReplaceAll(raw, "\n", "\r\n"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.start()
+	o.recorded("quarantined", 1)
+	o.recorded("request", 2)
+	entries, err := o.info.Store.Entries(t.Context(), store.EntryFilter{Outcome: "quarantined"})
+	if err != nil || len(entries) != 1 || entries[0].Rule != "quarantined-connection" {
+		t.Fatalf("the mail set aside is %+v, %v", entries, err)
+	}
+	cut.Store(false)
+	o.clock.Store(int64(2 * time.Hour))
+	o.recorded("request", 3)
+	o.recorded("quarantined", 0)
+	if entry, err := o.info.Store.Entry(t.Context(), entries[0].ID); err != nil || entry.Outcome != "request" {
+		t.Errorf("the line of the mail is %+v, %v: want the same line with another outcome", entry, err)
+	}
+}
+
+// TestStop: told to stop, all of it ends within 5 seconds, also while mail is
+// taken and sent, and nothing is lost.
+func TestStop(t *testing.T) {
+	t.Parallel()
+	const mails = 300
+	o := newOffice(t, func(s *officeSettings) { s.Backlog, s.Agents = "process", nil })
+	for i := range mails {
+		if err := o.hosts.Deliver("support@mail.test", []byte(plain(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, pause := range []time.Duration{0, 30 * time.Millisecond, 100 * time.Millisecond, 300 * time.Millisecond} {
+		o.start()
+		timer := time.NewTimer(pause)
+		<-timer.C
+		began := time.Now()
+		o.stop()
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("stopping took %s", took)
+		}
+	}
+	o.start()
+	o.recorded("request", mails)
+	o.settled()
+	o.inbox("taro@customer.test", mails)
+	o.eventually("Postfix has delivered all", func(context.Context) (bool, error) { return o.relayEmpty() })
+	if n := o.count("taro@customer.test", "INBOX"); n != mails {
+		t.Errorf("%d acknowledgements, want %d: a stop in good order sends none twice", n, mails)
+	}
 }

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"text/template"
 	"time"
@@ -37,6 +38,7 @@ type office struct {
 	set   officeSettings
 	info  daemon.Info
 	stop  func()
+	clock atomic.Int64 // how much later than the real time the daemon thinks it is
 }
 
 // officeSettings are what tests change in the configuration.
@@ -154,7 +156,7 @@ func (o *office) start() {
 	ready, ended := make(chan daemon.Info, 1), make(chan error, 1)
 	go func() {
 		ended <- daemon.Run(ctx, daemon.Options{
-			Config: c, Version: "test", Logger: slog.New(slog.NewTextHandler(logWriter{o.t}, nil)), Ready: func(i daemon.Info) { ready <- i },
+			Config: c, Version: "test", Now: func() time.Time { return time.Now().Add(time.Duration(o.clock.Load())) }, Logger: slog.New(slog.NewTextHandler(logWriter{o.t}, nil)), Ready: func(i daemon.Info) { ready <- i },
 		})
 	}()
 	select {

@@ -115,12 +115,12 @@ func ServiceControl(action, configPath string) error {
 			err = s.Uninstall()
 		}
 	case "start":
-		err = s.Start()
+		err = startService(s)
 	case "stop":
 		err = stopService(s)
 	case "restart":
 		if err = stopService(s); err == nil {
-			err = s.Start()
+			err = startService(s)
 		}
 	default:
 		return fmt.Errorf("%q is nothing to do with a service", action)
@@ -129,6 +129,31 @@ func ServiceControl(action, configPath string) error {
 		return &ServiceError{Code: serviceFailed, Action: action, Err: err}
 	}
 	return nil
+}
+
+// errEnded says that the service did not outlive its start. The configuration
+// is the usual cause; which one it has is known to the service manager only.
+var errEnded = errors.New("it ended right after it was started; helpdesk check may tell why")
+
+// startService starts it and looks at it for two seconds, as the service
+// managers only say that a process was made.
+func startService(s service.Service) error {
+	if err := s.Start(); err != nil {
+		return err
+	}
+	limit, tick := time.NewTimer(2*time.Second), time.NewTicker(200*time.Millisecond)
+	defer limit.Stop()
+	defer tick.Stop()
+	for {
+		select {
+		case <-limit.C:
+			return nil
+		case <-tick.C:
+		}
+		if status, err := s.Status(); err != nil || status != service.StatusRunning {
+			return errEnded
+		}
+	}
 }
 
 // ServiceStatus is "running", "stopped", "failed" or "not installed".
@@ -165,8 +190,8 @@ func installService(configPath string) error {
 	if err != nil {
 		return fmt.Errorf("finding the program: %w", err)
 	}
-	if within(program, os.TempDir()) { // as with go run
-		return &ServiceError{Code: serviceTemporary, Action: "install", Path: program}
+	if err := lasting(program); err != nil {
+		return err
 	}
 	definition, err := define(program, path, c)
 	if err != nil {
@@ -181,6 +206,15 @@ func installService(configPath string) error {
 	}
 	if err != nil {
 		return &ServiceError{Code: serviceFailed, Action: "install", Err: err}
+	}
+	return nil
+}
+
+// lasting refuses a program that will not be there at the next start of the
+// machine: go run makes such ones.
+func lasting(program string) error {
+	if within(program, os.TempDir()) {
+		return &ServiceError{Code: serviceTemporary, Action: "install", Path: program}
 	}
 	return nil
 }

@@ -133,15 +133,10 @@ func TestInstallRefuses(t *testing.T) {
 	if err := installService(path); !errors.As(err, &e) || e.Code != serviceConfig {
 		t.Errorf("a faulty configuration: %v", err)
 	}
-	example, err := os.ReadFile(filepath.Join("..", "helpdesk.toml.example"))
-	if err != nil {
-		t.Fatal(err)
+	if err := lasting(filepath.Join(os.TempDir(), "go-build1", "exe", "helpdesk")); !errors.As(err, &e) || e.Code != serviceTemporary {
+		t.Errorf("a program of go run: %v", err)
 	}
-	if err := os.WriteFile(path, example, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	// The test's own program lies in a temporary folder, as with go run.
-	if err := installService(path); !errors.As(err, &e) || e.Code != serviceTemporary {
-		t.Errorf("a program in a temporary folder: %v", err)
+	if err := lasting(filepath.Join(filepath.Dir(os.TempDir()), "opt", "helpdesk")); err != nil {
+		t.Errorf("a program in its place: %v", err)
 	}
 }

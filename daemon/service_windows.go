@@ -111,7 +111,8 @@ func serviceLogHint(lang string) string {
 }
 
 // define says how the service is to run: by the local system account, started
-// with the machine once the network is there, and again after a failure.
+// with the machine, and again after a failure. It need not wait for the
+// network: a mailbox that cannot be reached is tried again.
 func define(program, configPath string, c *config.Config) (service.Config, error) {
 	if err := makePrivate(c.DataDir); err != nil {
 		return service.Config{}, fmt.Errorf("making data_dir: %w", err)
@@ -121,7 +122,6 @@ func define(program, configPath string, c *config.Config) (service.Config, error
 		Arguments:  []string{"run", "--service", "--config", configPath},
 		Option: service.KeyValue{
 			service.OnFailure: service.OnFailureRestart, service.OnFailureDelayDuration: "5s", service.OnFailureResetPeriod: 3600,
-			"DelayedAutoStart": true,
 		},
 	}, nil
 }
@@ -150,7 +150,11 @@ func makePrivate(dir string) error {
 
 // afterInstall lets a failure that we report ourselves count like a crash.
 func afterInstall() error {
-	return withService(func(s *mgr.Service) error { return s.SetRecoveryActionsOnNonCrashFailures(true) })
+	err := withService(func(s *mgr.Service) error { return s.SetRecoveryActionsOnNonCrashFailures(true) })
+	if errors.Is(err, windows.ERROR_INVALID_LEVEL) {
+		return nil // Wine does not have this; a crash is recovered from all the same
+	}
+	return err
 }
 
 // stopService stops it and waits for its end, but not for ever as the library

@@ -145,7 +145,7 @@ func TestResolvePassword(t *testing.T) {
 		{file("empty", ""), "", "password-file-empty"},
 		{file("lines", "a\nb\n"), "", "password-file-odd"},
 		{file("huge", strings.Repeat("x", 70000)), "", "password-file-odd"},
-		{Server{PasswordFile: filepath.Join(dir, "missing")}, "", "password-file"},
+		{Server{PasswordFile: filepath.Join(dir, "missing")}, "", "file-missing"},
 		{Server{PasswordFile: dir}, "", "password-file-odd"},
 		{Server{PasswordEnv: "A", FromEnv: "from env"}, "from env", ""},
 		{Server{PasswordEnv: "B"}, "", "password-env"},
@@ -273,7 +273,7 @@ func TestOwnRelay(t *testing.T) {
 			t.Fatal(test.own, printedAll(faults))
 		}
 		d := c.Desks[1]
-		test.want.PasswordFile = strings.Replace(test.want.PasswordFile, "DIR", dir, 1)
+		test.want.PasswordFile = filepath.FromSlash(strings.Replace(test.want.PasswordFile, "DIR", filepath.ToSlash(dir), 1))
 		if !d.OwnRelay || !reflect.DeepEqual(d.Relay, test.want) {
 			t.Errorf("%s:\ngot  %+v\nwant %+v", test.own, d.Relay, test.want)
 		}

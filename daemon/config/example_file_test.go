@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -75,6 +76,9 @@ func TestExampleStatesTheDefaults(t *testing.T) {
 		defaults++
 		changed := append([]string{}, lines...)
 		changed[k.line] = uncomment(lines[k.line])
+		if runtime.GOOS == "windows" && strings.HasPrefix(changed[k.line], "data_dir") {
+			continue // another default, named above the line
+		}
 		got, faults := loadText(t, dir, strings.Join(changed, "\n"))
 		if got == nil || len(faults) > 0 {
 			t.Errorf("line %d: %s: %v", k.line+1, changed[k.line], printedAll(faults))

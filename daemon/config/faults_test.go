@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -142,7 +143,8 @@ func faultRows() []row {
 		{"[relay]", `host = "smtp.example.com"`, "host = \"127.0.0.1\"\nsecurity = \"none\"", nil},
 		{"[relay]", "username", "security = \"ssl\"\nusername", []string{`7: relay.security: "ssl" is not possible here. Write one of: tls, starttls, none.`}},
 		{"[relay]", "username", "from = \"Support\"\nusername", []string{`7: relay.from: "Support" is not an e-mail address. Write "name@example.com" or "Name <name@example.com>".`}},
-		{"", `file = "office.pem"`, `file = "nothere.pem"`, []string{`11: trust[1].file: the certificate file "DIR/nothere.pem" cannot be read (no such file or directory). Save the server's or your office's certificate there in PEM form.`}},
+		{"", `file = "office.pem"`, `file = "nothere.pem"`, []string{`11: trust[1].file: there is no file "DIR/nothere.pem". Correct the name, or save the file there; a name without a folder is looked for beside this configuration.`}},
+		{"", `file = "office.pem"`, `file = "."`, []string{`11: trust[1].file: the certificate file "DIR" cannot be read (is a directory). Save the server's or your office's certificate there in PEM form.`}},
 		{"", `file = "office.pem"`, `file = "pass"`, []string{`11: trust[1].file: the file "DIR/pass" holds no certificate. It must be in PEM form: a text that has the line "-----BEGIN CERTIFICATE-----".`}},
 		{"", `[[trust]]`, "[[trust]]\nname = \"office\"\nfile = \"office.pem\"\n[[trust]]", []string{`13: trust[2].name: the name "office" is used twice. Give each its own name.`}},
 		{"[relay]", "username", "trust = [\"office\", \"Office\"]\nusername", []string{`7: relay.trust[2]: there is no [[trust]] with the name "Office". Correct the name, or add a [[trust]] with this name and its file.`}},
@@ -158,7 +160,8 @@ func faultRows() []row {
 		{"Sales", "password = \"x\"\n", "password_env = \"SET\"\n", nil},
 		{"Sales", "password = \"x\"\n", "password_file = \"pass\"\n", nil},
 		{"Sales", "password = \"x\"\n", "password_env = \"UNSET\"\n", []string{`35: desk "Sales": mailbox.password_env: the environment variable "UNSET" is not set. Set it where helpdesk is started, or use password_file instead.`}},
-		{"Sales", "password = \"x\"\n", "password_file = \"nothere\"\n", []string{`35: desk "Sales": mailbox.password_file: the file "DIR/nothere" cannot be read (no such file or directory). Put the password into that file, and let the user that helpdesk runs as read it.`}},
+		{"Sales", "password = \"x\"\n", "password_file = \"nothere\"\n", []string{`35: desk "Sales": mailbox.password_file: there is no file "DIR/nothere". Correct the name, or save the file there; a name without a folder is looked for beside this configuration.`}},
+		{"Sales", "password = \"x\"\n", "password_file = \"pass/word\"\n", []string{`35: desk "Sales": mailbox.password_file: the file "DIR/pass/word" cannot be read (not a directory). Put the password into that file, and let the user that helpdesk runs as read it.`}},
 		{"Sales", "password = \"x\"\n", "password_file = \"empty\"\n", []string{`35: desk "Sales": mailbox.password_file: the file "DIR/empty" is empty. Write the password into it.`}},
 		{"Sales", "password = \"x\"\n", "password_file = \"two\"\n", []string{`35: desk "Sales": mailbox.password_file: the file "DIR/two" holds more than a password. It must hold one line: the password.`}},
 		{"Sales", "password = \"x\"\n", "password_file = \"open\"\n", []string{`35: warning: desk "Sales": mailbox.password_file: every user of this machine can read "DIR/open". Allow it to helpdesk only, as with: chmod 600 "DIR/open"`}},
@@ -273,6 +276,7 @@ func printed(t *testing.T, dir string, faults []Fault, lang string) []string {
 	for line := range strings.Lines(b.String()) {
 		line = strings.TrimSuffix(line, "\n")
 		line = strings.ReplaceAll(line, dir+string(filepath.Separator), "DIR/")
+		line = strings.ReplaceAll(line, dir, "DIR")
 		line, ok := strings.CutPrefix(line, "DIR/helpdesk.toml:")
 		if !ok {
 			t.Errorf("the line does not begin with the file: %s", line)
@@ -286,6 +290,9 @@ func TestFaults(t *testing.T) {
 	dir := folder(t)
 	seen := map[string]bool{"readable-config": true} // TestReadableConfig
 	for i, r := range faultRows() {
+		if runtime.GOOS == "windows" && regexp.MustCompile(`chmod|a directory`).MatchString(strings.Join(r.want, "")) {
+			continue // no modes, other words
+		}
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			c, faults := loadText(t, dir, r.text(t))
 			if !slices.IsSortedFunc(faults, func(a, b Fault) int { return a.Line - b.Line }) {
@@ -312,7 +319,7 @@ func TestFaults(t *testing.T) {
 		})
 	}
 	for code := range phrases(t) {
-		if !seen[code] {
+		if !seen[code] && runtime.GOOS != "windows" {
 			t.Errorf("no row shows the fault %q", code)
 		}
 	}

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"strings"
@@ -62,6 +64,9 @@ func readPasswordFile(path string) (string, error) {
 		return &Fault{Key: "password_file", Value: path, Code: code, Args: map[string]string{"why": why}}
 	}
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fault("file-missing", "")
+	}
 	if err != nil {
 		return "", fault("password-file", reason(err))
 	}

@@ -53,6 +53,11 @@ func serverPhrase(code string) (p phrase, ok bool) {
 			"the password is given in more than one way.", "Keep just one of password, password_file and password_env.",
 			"パスワードが複数の方法で指定されています。", "password、password_file、password_env のうち 1 つだけを残してください。",
 		}, true
+	case "file-missing":
+		return phrase{
+			`there is no file "{value}".`, "Correct the name, or save the file there; a name without a folder is looked for beside this configuration.",
+			`ファイル "{value}" がありません。`, "名前を直すか、その場所にファイルを保存してください。フォルダーを書かない場合は、この設定ファイルと同じ場所を探します。",
+		}, true
 	case "password-file":
 		return phrase{
 			`the file "{value}" cannot be read ({why}).`, "Put the password into that file, and let the user that helpdesk runs as read it.",

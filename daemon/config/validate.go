@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"net/url"
@@ -124,6 +126,8 @@ func (v *validator) trusts() {
 		}
 		certs, err := readCertificates(t.File)
 		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			v.fault(key+".file", t.File, "file-missing")
 		case err != nil:
 			v.fault(key+".file", t.File, "trust-file", "why", reason(err))
 		case len(certs) == 0:
