@@ -189,7 +189,7 @@ func (w logWriter) Write(b []byte) (int, error) {
 
 // patience bounds a wait for something that must happen; a test that needs
 // it has failed.
-const patience = 60 * time.Second
+const patience = 4 * time.Minute
 
 // eventually waits until the condition holds.
 func (o *office) eventually(what string, holds func(context.Context) (bool, error)) {

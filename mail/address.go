@@ -14,7 +14,7 @@ func parseAddresses(s, fallback string) (list []Address, more bool) {
 	if s == "" {
 		return nil, false
 	}
-	p := addressParser{s: s, fallback: fallback}
+	p := addressParser{s: s, fallback: fallback, lastSemicolon: strings.LastIndexByte(s, ';'), lastAngle: strings.LastIndexByte(s, '<'), lastClose: strings.LastIndexByte(s, '>')}
 	for p.i < len(p.s) {
 		if len(p.out) >= maxAddresses {
 			return p.out, true
@@ -31,6 +31,11 @@ type addressParser struct {
 	out         []Address
 	held        string // text before a comma that may be the first half of "Doe, John <a@x>"
 	group       bool
+
+	// Where the last of these stands, and whether one was found that is never
+	// closed: no sign is looked for in vain twice.
+	lastSemicolon, lastAngle, lastClose int
+	openQuote, openComment              bool
 }
 
 // mailbox reads up to the next comma, semicolon or the end.
@@ -46,11 +51,15 @@ func (p *addressParser) mailbox() {
 			if c == ';' && p.group {
 				p.group = false
 			}
-			p.add(name.String(), comment, angle, hasAngle, wasQuoted)
+			p.add(name.String(), comment, angle, hasAngle)
 			return
 		case c == '"':
-			v, end, ok := quoted(p.s, p.i)
+			v, end, ok := "", 0, false
+			if !p.openQuote {
+				v, end, ok = quoted(p.s, p.i)
+			}
 			if !ok {
+				p.openQuote = true
 				p.i++
 				continue
 			}
@@ -62,21 +71,25 @@ func (p *addressParser) mailbox() {
 				name.WriteString(v)
 			}
 			p.i = end
-		case c == '(':
+		case c == '(' && !p.openComment:
 			var text string
-			text, p.i = addressComment(p.s, p.i)
+			var closed bool
+			if text, p.i, closed = addressComment(p.s, p.i); !closed {
+				p.openComment = true
+				continue
+			}
 			if comment == "" {
 				comment = text
 			}
 			name.WriteByte(' ')
 		case c == '<' && !hasAngle:
-			end := angleEnd(p.s, p.i)
-			if end < 0 {
+			if p.i > p.lastClose {
 				p.i++
 				continue
 			}
+			end := p.i + strings.IndexByte(p.s[p.i:], '>')
 			inner := strings.Trim(p.s[p.i+1:end], " \t<")
-			if strings.TrimSpace(name.String()) == "" || strings.Contains(inner, "@") || !strings.Contains(p.s[end:], "<") {
+			if strings.TrimSpace(name.String()) == "" || strings.Contains(inner, "@") || end > p.lastAngle {
 				angle, hasAngle = inner, true
 			} else {
 				name.WriteString(p.s[p.i : end+1])
@@ -87,35 +100,28 @@ func (p *addressParser) mailbox() {
 			p.i++
 			p.endList()
 			return
+		case c == '>' && hasAngle:
+			p.i++
 		default:
 			name.WriteByte(c)
 			p.i++
 		}
 	}
-	p.add(name.String(), comment, angle, hasAngle, wasQuoted)
+	p.add(name.String(), comment, angle, hasAngle)
 }
 
 // beginsGroup says whether a colon ends a group's name: no "@" before it, and
 // a semicolon somewhere behind.
 func (p *addressParser) beginsGroup(name string) bool {
-	lower := strings.ToLower(strings.TrimSpace(name))
-	if lower == "mailto" || lower == "smtp" {
+	if p.i > p.lastSemicolon && strings.Trim(p.s[p.i+1:], " ") != "" || len(name) > 1000 {
 		return false
 	}
-	return !strings.Contains(name, "@") && (strings.IndexByte(p.s[p.i:], ';') > 0 || strings.Trim(p.s[p.i+1:], " ;") == "")
-}
-
-// angleEnd finds the ">" that closes s[i], before the next "<".
-func angleEnd(s string, i int) int {
-	end := strings.IndexByte(s[i:], '>')
-	if end < 0 {
-		return -1
-	}
-	return i + end
+	lower := strings.ToLower(strings.TrimSpace(name))
+	return lower != "mailto" && lower != "smtp" && !strings.Contains(name, "@")
 }
 
 // addressComment reads the comment at s[i], nested ones too (RFC 5322 section 3.2.2).
-func addressComment(s string, i int) (text string, end int) {
+func addressComment(s string, i int) (text string, end int, closed bool) {
 	depth := 0
 	var b strings.Builder
 	for j := i; j < len(s); j++ {
@@ -129,18 +135,18 @@ func addressComment(s string, i int) (text string, end int) {
 			}
 		case c == ')':
 			if depth--; depth == 0 {
-				return strings.TrimSpace(b.String()), j + 1
+				return strings.TrimSpace(b.String()), j + 1, true
 			}
 			b.WriteByte(c)
 		default:
 			b.WriteByte(c)
 		}
 	}
-	return "", i + 1
+	return "", i + 1, false
 }
 
 // add takes one member of the list.
-func (p *addressParser) add(name, comment, angle string, hasAngle, wasQuoted bool) {
+func (p *addressParser) add(name, comment, angle string, hasAngle bool) {
 	name = strings.TrimSpace(name)
 	switch {
 	case hasAngle:
@@ -152,7 +158,7 @@ func (p *addressParser) add(name, comment, angle string, hasAngle, wasQuoted boo
 		}
 		p.put(name, angle)
 	case name == "":
-	case strings.Contains(name, "@") && !wasQuoted:
+	case strings.Contains(name, "@"):
 		p.flushHeld()
 		p.bare(name, comment)
 	case strings.Contains(comment, "@") && !strings.Contains(comment, " "):
@@ -160,6 +166,9 @@ func (p *addressParser) add(name, comment, angle string, hasAngle, wasQuoted boo
 		p.put(name, comment)
 	case p.decodesToAddress(name):
 	default:
+		if len(p.held) > 1000 {
+			p.flushHeld()
+		}
 		if p.held != "" {
 			name = p.held + ", " + name
 		}
@@ -188,7 +197,7 @@ func (p *addressParser) bare(name, comment string) {
 	var rest []string
 	found := false
 	for _, w := range words {
-		if strings.Contains(w, "@") && !strings.HasPrefix(w, "=?") {
+		if at := strings.IndexByte(w, '@'); at > 0 && at < len(w)-1 && !strings.HasPrefix(w, "=?") {
 			p.put(comment, strings.Trim(w, "<>[]\"'"))
 			found = true
 		} else {
@@ -225,12 +234,8 @@ func (p *addressParser) decodesToAddress(name string) bool {
 		return false
 	}
 	p.flushHeld()
-	inner := addressParser{s: strings.Map(printable, text)}
-	for inner.i < len(inner.s) && len(inner.out) < maxAddresses {
-		inner.mailbox()
-	}
-	inner.endList()
-	p.out = append(p.out, inner.out...)
+	list, _ := parseAddresses(strings.Map(printable, text), "")
+	p.out = append(p.out, list...)
 	return true
 }
 

@@ -215,13 +215,10 @@ func autoReplySubject(subject string) bool {
 
 // autoReplyText knows them by a sentence that programs put under the text.
 func autoReplyText(text string) bool {
-	if len(text) > 4000 {
+	if len(text) > 4000 || !strings.Contains(text, "auto") && !strings.Contains(text, "Auto") && !strings.Contains(text, "AUTO") && !strings.Contains(text, "自動") {
 		return false
 	}
 	lower := strings.ToLower(text)
-	if !strings.Contains(lower, "auto") && !strings.Contains(lower, "自動") {
-		return false
-	}
 	for _, p := range [...]string{"note: this is an automated response", "this is an automatic reply", "this is an automated reply", "this is an auto-reply", "this is an auto reply", "this is an automatically generated response", "this is an automated response", "diese e-mail wurde automatisch generiert", "dies ist eine automatische antwort", "ceci est une réponse automatique", "esta es una respuesta automática", "questa è una risposta automatica", "esta é uma resposta automática", "dit is een automatisch antwoord", "このメールは自動返信", "本メールは自動返信", "このメールは自動的に返信", "自動返信メールです"} {
 		if i := strings.Index(lower, p); i >= 0 && !quotedAt(lower, i) {
 			return true

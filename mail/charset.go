@@ -229,6 +229,9 @@ func decodeCharset(label string, b []byte) (text, problem string) {
 	if better, ok := contradicts(cs, b); ok {
 		return better.decode(b), ProblemCharsetGuessed
 	}
+	if cs.strict && isUTF8Text(b) {
+		return string(b), ProblemCharsetGuessed
+	}
 	text = cs.decode(b)
 	if cs.strict && strings.ContainsRune(text, utf8.RuneError) {
 		if guess, ok := guessCharset(b); ok && guess.name != cs.name {
@@ -255,13 +258,20 @@ func decodeUnlabelled(cs charset, b []byte, problem string) (string, string) {
 	}
 	// A few bad bytes in text that is else UTF-8: a cut or damaged character.
 	good, bad := countUTF8(b)
-	if bad*4 <= good {
+	if bad <= good {
 		return decodeUTF8(b), ProblemBadCharacters
 	}
 	if guess, ok := guessCharset(b); ok {
 		return guess.decode(b), ProblemCharsetGuessed
 	}
 	return with(charmap.Windows1252)(b), ProblemCharsetGuessed
+}
+
+// isUTF8Text says whether bytes of a multi-byte charset are plainly UTF-8: all
+// of them valid, and so many that it is no chance.
+func isUTF8Text(b []byte) bool {
+	good, bad := countUTF8(b)
+	return bad == 0 && good >= 3 && (good >= 4 || len(b) > 0 && utf8.RuneCount(b)+2*good <= len(b))
 }
 
 func isASCIIBytes(b []byte) bool {

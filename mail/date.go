@@ -31,7 +31,7 @@ func parseDate(s string) (time.Time, bool) {
 		c := s[i]
 		switch {
 		case c == '(':
-			_, i = addressComment(s, i)
+			_, i, _ = addressComment(s, i)
 		case isDigit(c):
 			i = d.number(s, i)
 		case (c == '+' || c == '-') && d.clock && i+1 < len(s) && isDigit(s[i+1]):
@@ -146,6 +146,8 @@ func zoneOf(offset int) *time.Location {
 	return time.FixedZone("", offset)
 }
 
+var englishMonths = [...]string{"january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"}
+
 // word reads the name of a month, a zone or a half of the day.
 func (d *dateParts) word(w string) {
 	if len(w) > 1 && strings.EqualFold(w, "pm") {
@@ -157,9 +159,12 @@ func (d *dateParts) word(w string) {
 		return
 	}
 	if d.month == 0 && len(w) >= 3 {
-		if m := strings.Index("janfebmaraprmayjunjulaugsepoctnovdec", strings.ToLower(w[:3])); m >= 0 && m%3 == 0 {
-			d.month = m/3 + 1
-			return
+		lower := strings.ToLower(w)
+		for i, name := range englishMonths {
+			if strings.HasPrefix(name, lower) {
+				d.month = i + 1
+				return
+			}
 		}
 	}
 	if d.clock && d.zone == nil {

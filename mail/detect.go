@@ -198,26 +198,48 @@ func koreanRune(r rune) int {
 	return -4
 }
 
-// legacyBonus prefers a multi-byte charset whose lead bytes pair up; Western
-// text seldom has two bytes above ASCII in a row.
+// legacyBonus holds against a multi-byte charset that the bytes are not paired
+// as its are. Western text has single bytes above ASCII among letters; the
+// Chinese and Korean sets in use have both bytes of a character high.
 func legacyBonus(name string, b []byte) int {
-	single, paired := 0, 0
-	for i := 0; i < len(b); i++ {
+	high, alone, low, letters, runs, inWord := 0, 0, 0, 0, 0, 0
+	for i := 0; i < len(b); {
 		if b[i] < 0x80 {
+			if isLetter(b[i]) {
+				letters++
+			}
+			i++
 			continue
 		}
-		if i+1 < len(b) && b[i+1] >= 0x80 {
-			paired += 2
+		from := i
+		for i < len(b) && b[i] >= 0x80 {
+			if b[i] < 0xa1 {
+				low++
+			}
 			i++
-		} else {
-			single++
+		}
+		high += i - from
+		runs++
+		switch n := i - from; {
+		case n == 1:
+			alone++
+		case n == 2 && from > 0 && isLetter(b[from-1]) && i < len(b) && isLetter(b[i]):
+			inWord++ // as two umlauts in a word
 		}
 	}
-	if name == "shift_jis" {
-		return 0 // its second bytes are often ASCII
-	}
-	if single > paired {
-		return -1500
+	switch name {
+	case "shift_jis":
+		if low*8 < high {
+			return -1500 // its first bytes are mostly below 0xa0
+		}
+	case "big5":
+		if alone*2 >= high || low*10 > high || inWord*2 >= runs || alone*5 > high && high*2 < letters {
+			return -1500
+		}
+	default:
+		if alone*5 > high || low*5 > high || inWord*2 >= runs {
+			return -1500
+		}
 	}
 	return 0
 }
@@ -228,9 +250,12 @@ func scoreLetters(text string) int {
 	sum, n := 0, 0
 	prev := rune(' ')
 	for _, r := range text {
-		if r >= 0x80 {
+		switch {
+		case r >= 0x80:
 			n++
 			sum += letterScore(prev, r)
+		case isCyrillic(prev) && r|0x20 >= 'a' && r|0x20 <= 'z':
+			sum -= 12 // two scripts in one word
 		}
 		prev = r
 	}
@@ -240,9 +265,13 @@ func scoreLetters(text string) int {
 	return sum * 100 / n
 }
 
+func isCyrillic(r rune) bool { return r >= 0x400 && r <= 0x4ff }
+
 func letterScore(prev, r rune) int {
 	lower := func(r rune) bool { return r >= 'a' && r <= 'z' || r >= 0xdf && r <= 0xff && r != 0xf7 }
 	switch {
+	case isCyrillic(r) && prev|0x20 >= 'a' && prev|0x20 <= 'z':
+		return -12
 	case r >= 0x430 && r <= 0x44f || r == 0x451 || r == 0x456 || r == 0x457 || r == 0x454: // Cyrillic small
 		if strings.ContainsRune("оеаинтсрвл", r) {
 			return 9

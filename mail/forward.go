@@ -164,16 +164,38 @@ func localDate(s string) string {
 		}
 		return s
 	}
+	day := max(strings.IndexAny(s, "0123456789"), 0)
+	if month := localMonth(s[day:]); month != "" {
+		return month // behind the day, and "mar" before it is Tuesday in Spain
+	}
+	if month := localMonth(s[:day]); month != "" {
+		return month + s[day:]
+	}
+	return s
+}
+
+// localMonth returns s with the first local month name replaced by the English
+// one, "" when there is none.
+func localMonth(s string) string {
 	for _, w := range strings.FieldsFunc(s, func(r rune) bool {
 		return r == ' ' || r == ',' || r == '.' || r == '-' || r == '/' || r == '\u00a0' || isDigitRune(r)
 	}) {
 		for _, m := range localMonths {
-			if strings.HasPrefix(w, m.name) && len([]rune(w)) < 14 {
+			if strings.HasPrefix(w, m.name) && len([]rune(w)) < 14 && !isEnglishMonth(w) {
 				return strings.Replace(s, w, m.month, 1)
 			}
 		}
 	}
-	return s
+	return ""
+}
+
+func isEnglishMonth(w string) bool {
+	for _, name := range englishMonths {
+		if strings.HasPrefix(name, w) {
+			return true
+		}
+	}
+	return false
 }
 
 func isDigitRune(r rune) bool { return r >= '0' && r <= '9' }

@@ -122,7 +122,12 @@ func (w *walker) readHeader(top bool) (header, stop, bool) {
 
 func (h *headerReader) read(top bool) (stop, bool) {
 	w := h.w
-	for n := 0; ; n++ {
+	for {
+		if w.in.midLine {
+			line, whole, _ := w.in.next()
+			h.add(line, whole)
+			continue
+		}
 		next := w.in.peek()
 		if len(next) == 0 && w.in.pos >= w.in.end && w.in.eof {
 			return stop{level: -1}, true
@@ -149,7 +154,7 @@ func (h *headerReader) read(top bool) (stop, bool) {
 			return stop{}, false
 		}
 		line, whole, _ := w.in.next()
-		h.add(line, whole, top && n == 0)
+		h.add(line, whole)
 	}
 }
 
@@ -193,7 +198,7 @@ func isMboxFrom(line []byte) bool {
 }
 
 // add takes one line into the block.
-func (h *headerReader) add(line []byte, whole, first bool) {
+func (h *headerReader) add(line []byte, whole bool) {
 	if h.full {
 		return
 	}
@@ -208,7 +213,7 @@ func (h *headerReader) add(line []byte, whole, first bool) {
 			h.raw = append(h.raw, line...)
 		}
 		return
-	case isMboxFrom(line) && fieldName(line) == nil || first && isMboxFrom(line):
+	case isMboxFrom(line) && fieldName(line) == nil:
 		return
 	case fieldName(line) == nil:
 		h.w.problem(ProblemNoColon)

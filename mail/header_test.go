@@ -38,6 +38,8 @@ var addressCases = []struct {
 	{"Anna <a@example.com", []Address{{"Anna", "a@example.com"}}},
 	{"<@hop.example,@two.example:a@example.com>", []Address{{"", "a@example.com"}}},
 	{`"Anna <a@example.com>`, []Address{{"Anna", "a@example.com"}}},
+	{`"Anna Berg" a@example.com`, []Address{{"Anna Berg", "a@example.com"}}},
+	{`"a@example.com"`, []Address{{"", "a@example.com"}}},
 	{"a @ example . com", []Address{{"", "a@example.com"}}},
 	{"a@example.com,,b@example.com,", []Address{{"", "a@example.com"}, {"", "b@example.com"}}},
 	{"Anna O'Neil <a@example.com>", []Address{{"Anna O'Neil", "a@example.com"}}},

@@ -37,6 +37,7 @@ type htmlConverter struct {
 	started bool
 	pre     int
 	quote   int
+	quoteAt int    // length of out when the last quote began
 	quotes  []bool // for each open blockquote: does it quote
 	lists   []int  // for each open list: the next number, or -1
 	skipTag string // content of this element is left out
@@ -318,6 +319,9 @@ func isVoid(name string) bool {
 func (c *htmlConverter) block(name string) {
 	c.freshLine()
 	inList := len(c.lists) > 0 && (name == "ul" || name == "ol" || name == "p")
+	if c.started && c.out.Len() == c.quoteAt {
+		return // the first paragraph of a quote needs no empty line above it
+	}
 	if c.started && !inList && name != "table" && name != "center" && c.blank < 2 {
 		c.blank = 2
 	}
@@ -352,6 +356,7 @@ func (c *htmlConverter) openQuote(attrs string) {
 	c.quotes = append(c.quotes, !indent)
 	if !indent {
 		c.quote++
+		c.quoteAt = c.out.Len()
 	}
 }
 
@@ -466,6 +471,16 @@ func (c *htmlConverter) text(s string) {
 		c.preText(s)
 		return
 	}
+	if c.line == 0 || c.blank > 0 {
+		// A paragraph of nothing but a no-break space is how programs write an empty line.
+		if strings.Contains(s, "\u00a0") && strings.Trim(s, " \t\r\n\u00a0") == "" {
+			if c.started {
+				c.blank = max(c.blank, 2)
+			}
+			return
+		}
+	}
+	s = strings.ReplaceAll(s, "\u00a0", " ")
 	for len(s) > 0 {
 		i := 0
 		for i < len(s) && (isSpace(s[i]) || s[i] == '\f') {

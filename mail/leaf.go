@@ -58,7 +58,7 @@ type leafReader struct {
 }
 
 // leaf reads the body of a part that has no parts below it.
-func (w *walker) leaf(n *node, ct, disp *params, top bool) stop {
+func (w *walker) leaf(n *node, ct, disp *params, parent string) stop {
 	index := w.leaves
 	n.leaf = index
 	w.leaves++
@@ -86,6 +86,9 @@ func (w *walker) leaf(n *node, ct, disp *params, top bool) stop {
 	}
 	switch {
 	case w.copyTo != nil:
+	case parent == "multipart/alternative" && (n.typ == "text/x-amp-html" || n.typ == "text/watch-html"):
+		// One more form of the text, for programs that we are not.
+		w.body.Write(w.file.Sum(nil))
 	case !r.isText:
 		a := w.attachment(n, ct, disp, index, r.size)
 		if n.container == notContainer || !w.open(n, r.size) {

@@ -140,12 +140,15 @@ func markLine(line string) int {
 	if len(s) < 6 || (isLetter(s[0]) || s[0] >= 0x80) && !strings.HasSuffix(s, ":") && !strings.HasSuffix(s, "：") && !strings.HasPrefix(s, "─") && !strings.HasPrefix(s, "—") && !strings.HasPrefix(s, "【") {
 		return markNone // neither framed by signs nor ended by a colon
 	}
-	bare := strings.Trim(s, "-_=*~ \t\u00a0>【】[]<:：.|─—–")
+	bare := strings.Trim(s, "-_=*~# \t\u00a0>【】[]<:：.|─—–")
 	if bare == "" || len(bare) > 120 {
 		return markNone
 	}
 	framed := len(s)-len(bare) >= 2 && !isLetter(s[0])
 	low := strings.ToLower(bare)
+	if framed && (strings.HasSuffix(low, "above this line") || low == "original") {
+		return markOriginal
+	}
 	for _, m := range originalMarks {
 		if low == m && (framed || m == "original message") {
 			return markOriginal
@@ -162,7 +165,7 @@ func markLine(line string) int {
 // markHolds asks more of a mark without dashes: a header block behind it.
 func (r *replyReader) markHolds(i, kind int) bool {
 	s := strings.TrimSpace(r.lines[i])
-	if strings.HasPrefix(s, "--") || strings.HasPrefix(s, "__") || strings.HasPrefix(s, "==") || strings.HasPrefix(s, "**") || strings.HasPrefix(s, "──") || strings.HasPrefix(s, "- -") {
+	if strings.HasPrefix(s, "--") || strings.HasPrefix(s, "__") || strings.HasPrefix(s, "==") || strings.HasPrefix(s, "**") || strings.HasPrefix(s, "##") || strings.HasPrefix(s, "──") || strings.HasPrefix(s, "- -") {
 		return true
 	}
 	after := r.next(i + 1)
@@ -289,7 +292,7 @@ func blockLine(line string) (role int, value string) {
 	if i <= 0 || i > 40 {
 		return roleNone, ""
 	}
-	key := strings.ToLower(strings.Trim(line[:i], " \t\u00a0\u3000*_[]【】"))
+	key := strings.ToLower(strings.Trim(line[:i], " \t\u00a0\u202f\u3000*_[]【】"))
 	if strings.Contains(key, "\u3000") || strings.Contains(key, " ") {
 		if spaced := strings.NewReplacer("\u3000", "", " ", "").Replace(key); key[0] >= 0x80 && blockKeys[spaced] != roleNone {
 			key = spaced // 件　名
@@ -302,12 +305,21 @@ func blockLine(line string) (role int, value string) {
 	return role, strings.Trim(line[i+size:], " \t\u00a0\u3000*")
 }
 
+// What stands behind the last word of an attribution, without and with its colon.
+const (
+	trailing      = " \t\u00a0\u202f-*"
+	trailingColon = trailing + ":："
+)
+
 // attribution looks for "On … wrote:" that ends at line i, up to four lines
 // long. strong says that it is one also without quoted lines behind it.
 func (r *replyReader) attribution(i int) (first, n int, strong bool) {
-	last := strings.TrimRight(r.lines[i], " \t\u00a0-*")
+	last := strings.TrimRight(r.lines[i], trailing)
 	last = strings.TrimRight(strings.TrimSuffix(strings.TrimSuffix(last, "&gt;"), "<"), " ")
 	colon := strings.HasSuffix(last, ":") || strings.HasSuffix(last, "：")
+	if !colon && strings.HasSuffix(last, ">") && isDigit(last[0]) && len(last) < 200 && strings.Contains(last, "@") && hasDay(last) {
+		return i, 1, false // 2011/7/1 Anna <a@example.com>
+	}
 	if !colon && (len(last) > 12 && strings.IndexAny(last, "@0123456789") < 0 || !endsWrote(last)) {
 		return 0, 0, false
 	}
@@ -326,19 +338,22 @@ func (r *replyReader) attribution(i int) (first, n int, strong bool) {
 	}
 	// A weak one, to be believed above quoted lines only.
 	body := strings.ToLower(strings.TrimSpace(r.lines[i]))
-	if len(body) < 160 && endsWrote(strings.TrimRight(body, " :：-*")) {
+	if len(body) < 160 && endsWrote(strings.TrimRight(body, trailingColon)) {
 		first = i
 		for first > 0 && i-first < 2 && !r.blank(first-1) && !r.quoted[first-1] && len(body) < 24 {
 			first--
 		}
 		return first, i - first + 1, false
 	}
+	if colon && len(body) < 200 && strings.Contains(body, "@") && startsLikeAttribution(body) {
+		return i, 1, false // Quoting Anna <a@example.com>:
+	}
 	return 0, 0, false
 }
 
 // endsWrote says whether a line ends with the verb of an attribution.
 func endsWrote(s string) bool {
-	s = strings.TrimRight(s, " :：-*")
+	s = strings.TrimRight(s, trailingColon)
 	if len(s) > 40 {
 		cut := len(s) - 40
 		for cut < len(s) && !utf8.RuneStart(s[cut]) {
@@ -370,7 +385,7 @@ func isAttribution(text string, colon bool) bool {
 	if !hasTime(text) && !hasDay(text) {
 		return false
 	}
-	trimmed := strings.TrimRight(text, " \t:：-*<")
+	trimmed := strings.TrimRight(text, trailingColon+"<")
 	if endsWrote(trimmed) {
 		return startsLikeAttribution(text)
 	}

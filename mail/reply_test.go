@@ -26,6 +26,12 @@ var replyCases = []struct{ name, in, want string }{
 	{"sentence", "I saw what you wrote:\nnothing at all.", "I saw what you wrote:\nnothing at all."},
 	{"time in text", "Meet at 10:00:\n\nthe usual place", "Meet at 10:00:\n\nthe usual place"},
 
+	{"old gmail", "Yes.\n\n2026/1/6 Anna <a@example.com>\n\n> Does it work?", "Yes."},
+	{"desk", "Yes.\n\n##- Please type your reply above this line -##\n\nYour request was answered.", "Yes."},
+	{"lotus", "Yes.\n\nAnna Berg/EXAMPLE wrote on 01/06/2026 10:00:00 AM:\n\nDoes it work?", "Yes."},
+	{"qq", "Yes.\n\n------------------ Original ------------------\nFrom: \"Anna\"<a@example.com>\nDate: Tue, Jan 6, 2026\n\nDoes it?", "Yes."},
+	{"fr nbsp", "Oui.\n\nLe 6 janv. 2026 à 10:00, Anna <a@example.com> a écrit\u00a0:\n\nÇa marche ?", "Oui."},
+	{"zoho", "Yes.\n\n---- On Tue, 06 Jan 2026 10:00:00 +0100 a@example.com wrote ----\n\nDoes it?", "Yes."},
 	{"de gmail", "Ja.\n\nAm Di., 6. Jan. 2026 um 10:00 Uhr schrieb Anna <a@example.com>:\n\n> Geht es?", "Ja."},
 	{"de thunderbird", "Ja.\n\nAm 06.01.2026 um 10:00 schrieb Anna Berg:\n> Geht es?", "Ja."},
 	{"de outlook", "Ja.\n\nVon: Anna <a@example.com>\nGesendet: Dienstag, 6. Januar 2026 10:00\nAn: Support\nBetreff: Drucker\n\nGeht es?", "Ja."},

@@ -129,7 +129,7 @@ func (w *walker) entity(top bool, depth int, parent string) (*node, stop) {
 	if top {
 		w.fallback = charsetOf(h)
 	}
-	end := w.bodyOf(n, top, depth, parent)
+	end := w.bodyOf(n, depth, parent)
 	return n, end
 }
 
@@ -141,7 +141,7 @@ func charsetOf(h header) string {
 }
 
 // bodyOf reads the body that belongs to n.header.
-func (w *walker) bodyOf(n *node, top bool, depth int, parent string) stop {
+func (w *walker) bodyOf(n *node, depth int, parent string) stop {
 	ct := parseParams(n.header.first("Content-Type"))
 	n.typ = mediaType(ct.value)
 	if n.typ == "" {
@@ -162,7 +162,7 @@ func (w *walker) bodyOf(n *node, top bool, depth int, parent string) stop {
 	}
 	disp := parseParams(n.header.first("Content-Disposition"))
 	w.classify(n, &ct, &disp, parent)
-	return w.leaf(n, &ct, &disp, top)
+	return w.leaf(n, &ct, &disp, parent)
 }
 
 // mediaType mends a media type: "text" alone, a missing half, letters that do

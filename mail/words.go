@@ -82,6 +82,10 @@ func isASCII(s string) bool {
 	return true
 }
 
+// maxWord is the longest encoded word that is read, in bytes; RFC 2047 allows
+// 75, programs write whole subjects.
+const maxWord = 16 << 10
+
 // parseWord reads the encoded word that s begins with. Spaces inside the text
 // and a missing last "=" are forgiven.
 func parseWord(s string) (encodedWord, bool) {
@@ -99,7 +103,7 @@ func parseWord(s string) (encodedWord, bool) {
 	if len(rest) < 2 || rest[1] != '?' {
 		return w, false
 	}
-	text := rest[2:]
+	text := rest[2:min(len(rest), maxWord)]
 	end := strings.Index(text, "?=")
 	// A Q text may hold "=?" escapes such as "?=3D=?="; the end is followed by no hex digit then.
 	for rest[0]|0x20 == 'q' && end >= 0 && end+4 <= len(text) && isHex(text[end+2]) && isHex(text[end+3]) {

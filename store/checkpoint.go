@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 )
 
 // checkpointPages is how many pages are written to the log before they are
@@ -53,7 +52,7 @@ func (k *checkpointer) run(ctx context.Context) {
 
 func (k *checkpointer) checkpoint(ctx context.Context) (err error) {
 	if k.conn == nil {
-		k.conn, err = openConn(ctx, k.path, url.Values{"mode": {"rw"}}, "busy_timeout(0)", "synchronous(FULL)", "cache_size(-64)")
+		k.conn, err = openConn(ctx, k.path, "rw", "busy_timeout = 0", "synchronous = FULL", "cache_size = -64")
 		if err != nil {
 			return fmt.Errorf("opening the database for a checkpoint: %w", err)
 		}

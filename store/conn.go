@@ -30,7 +30,7 @@ type conn struct {
 
 // dsn names the file for SQLite. What means something in a URI is escaped; a
 // drive letter gets a slash before it.
-func dsn(path string, params url.Values, pragmas ...string) (string, error) {
+func dsn(path, mode string) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return "", fmt.Errorf("finding the absolute path: %w", err)
@@ -39,13 +39,15 @@ func dsn(path string, params url.Values, pragmas ...string) (string, error) {
 	if !strings.HasPrefix(abs, "/") {
 		abs = "/" + abs
 	}
-	params["_pragma"] = pragmas
-	u := url.URL{Scheme: "file", Path: abs, RawQuery: params.Encode()}
+	u := url.URL{Scheme: "file", Path: abs, RawQuery: url.Values{"mode": {mode}}.Encode()}
 	return u.String(), nil
 }
 
-func openConn(ctx context.Context, path string, params url.Values, pragmas ...string) (*conn, error) {
-	name, err := dsn(path, params, pragmas...)
+// openConn connects with mode "rw" or "ro". The pragmas are run one by one, in
+// their order: the driver would sort them if they stood in the name, and then
+// the page size comes too late.
+func openConn(ctx context.Context, path, mode string, pragmas ...string) (*conn, error) {
+	name, err := dsn(path, mode)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +59,13 @@ func openConn(ctx context.Context, path string, params url.Values, pragmas ...st
 	if err != nil {
 		return nil, fmt.Errorf("connecting: %w", err)
 	}
-	return &conn{db: db, stmts: map[string]driver.Stmt{}}, nil
+	c := &conn{db: db, stmts: map[string]driver.Stmt{}}
+	for _, p := range pragmas {
+		if err := c.script(ctx, "PRAGMA "+p); err != nil {
+			return nil, errors.Join(fmt.Errorf("setting %s: %w", p, err), c.close())
+		}
+	}
+	return c, nil
 }
 
 func (c *conn) close() error {

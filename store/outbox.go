@@ -69,16 +69,39 @@ func (v *View) NextDue(ctx context.Context, deskIDs []int64) (next time.Time, er
 
 // Outbox returns the lines that a filter chooses, newest first.
 func (v *View) Outbox(ctx context.Context, f OutboxFilter) ([]OutboxLine, error) {
+	ids, err := v.outboxIDs(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	numbers, err := jsonList(ids)
+	if err != nil {
+		return nil, err
+	}
+	return list(ctx, v, scanOutbox, outboxColumns+"WHERE o.id IN (SELECT value FROM json_each(?)) ORDER BY o.id DESC", numbers)
+}
+
+func (v *View) outboxIDs(ctx context.Context, f OutboxFilter) ([]int64, error) {
 	below, n := page(f.Before, f.Limit)
-	const tail = " AND o.id < ? ORDER BY o.id DESC LIMIT ?"
 	switch {
 	case f.To != "":
-		return list(ctx, v, scanOutbox, outboxColumns+
-			"WHERE o.to_id = (SELECT id FROM addresses WHERE key = ?) AND (? = '' OR o.state = ?)"+tail, addressKey(f.To), f.State, f.State, below, n)
+		// Both halves of what went to an address are in the order of time.
+		var ids []int64
+		for _, automatic := range []bool{false, true} {
+			some, err := list(ctx, v, (*row).int, `SELECT id FROM outbox WHERE to_id = (SELECT id FROM addresses WHERE key = ?)
+				AND automatic = ? AND id < ? AND (? = '' OR state = ?) ORDER BY created_at DESC, id DESC LIMIT ?`,
+				addressKey(f.To), flag(automatic), below, f.State, f.State, n)
+			if err != nil {
+				return nil, err
+			}
+			ids = append(ids, some...)
+		}
+		return newest(ids, n), nil
 	case f.State == "" || f.State == OutboxSent: // nearly all are sent: the newest are found at once
-		return list(ctx, v, scanOutbox, outboxColumns+"WHERE (? = '' OR o.state = ?)"+tail, f.State, f.State, below, n)
+		return list(ctx, v, (*row).int, "SELECT id FROM outbox WHERE id < ? AND (? = '' OR state = ?) ORDER BY id DESC LIMIT ?",
+			below, f.State, f.State, n)
 	default:
-		return list(ctx, v, scanOutbox, outboxColumns+"WHERE o.state = ? AND o.state <> 'sent'"+tail, f.State, below, n)
+		return list(ctx, v, (*row).int, "SELECT id FROM outbox WHERE state = ? AND state <> 'sent' AND id < ? ORDER BY id DESC LIMIT ?",
+			f.State, below, n)
 	}
 }
 

@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 )
 
 // maxReaders bounds the connections that read at the same time.
 const maxReaders = 4
 
-var readerPragmas = [...]string{"busy_timeout(5000)", "temp_store(MEMORY)", "cache_size(-1024)"}
+var readerPragmas = [...]string{"busy_timeout = 5000", "temp_store = MEMORY", "cache_size = -1024"}
 
 // pool lends connections that can only read. They are opened when they are
 // first needed.
@@ -65,7 +64,7 @@ func (p *pool) get(ctx context.Context) (*conn, error) {
 	if _, err := os.Stat(p.path); err != nil {
 		return nil, fmt.Errorf("looking for the file: %w", err)
 	}
-	return openConn(ctx, p.path, url.Values{"mode": {"ro"}}, readerPragmas[:]...)
+	return openConn(ctx, p.path, "ro", readerPragmas[:]...)
 }
 
 // close waits for the connections that are lent and closes all.

@@ -66,7 +66,7 @@ func (v *View) PositionsByHash(ctx context.Context, mailboxID int64, exceptUIDVa
 		return KnownPosition{Position: scanPosition(r), Outcome: r.text()}
 	}, `SELECT p.mailbox_id, p.uidvalidity, p.uid, p.ledger_id, p.size, p.header_hash, p.retry_at, p.breaks,
 		ifnull(w.action, ''), ifnull(l.outcome, '')
-		FROM positions p LEFT JOIN pending w USING (mailbox_id, uidvalidity, uid) LEFT JOIN ledger l ON l.id = p.ledger_id
+		FROM positions p INDEXED BY positions_by_hash LEFT JOIN pending w USING (mailbox_id, uidvalidity, uid) LEFT JOIN ledger l ON l.id = p.ledger_id
 		WHERE p.mailbox_id = ? AND p.header_hash = ? AND p.uidvalidity <> ? AND p.size = ?`,
 		mailboxID, hash[:], int64(exceptUIDValidity), size)
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// View is the reading side of a Store or a Tx. Lists are empty, not nil-checked
-// errors, where nothing is found; single things are ErrNotFound.
+// View is the reading side of a Store or a Tx. Where nothing is found a list is
+// empty (not nil, so that its JSON is []), and a single thing is ErrNotFound.
 type View struct {
 	use  func(context.Context, func(context.Context, *conn) error) error
 	now  func() time.Time
@@ -20,7 +20,7 @@ type View struct {
 func list[T any](ctx context.Context, v *View, scan func(*row) T, query string, args ...any) ([]T, error) {
 	var all []T
 	err := v.use(ctx, func(ctx context.Context, c *conn) error {
-		all = nil
+		all = []T{}
 		return c.query(ctx, func(r *row) error {
 			all = append(all, scan(r))
 			return nil

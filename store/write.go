@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
+	"io/fs"
+	"os"
 	"runtime/debug"
 	"time"
 
@@ -24,16 +25,16 @@ const (
 // vacuum count only before the first table and before the switch to WAL. The
 // automatic checkpoint only steps in where the checkpointer is too slow.
 var writerPragmas = [...]string{
-	"busy_timeout(5000)",
-	fmt.Sprintf("page_size(%d)", pageSize),
-	"auto_vacuum(INCREMENTAL)",
-	"journal_mode(WAL)",
-	"synchronous(FULL)",
-	"foreign_keys(1)",
-	"temp_store(MEMORY)",
-	"cache_size(-8192)",
-	fmt.Sprintf("wal_autocheckpoint(%d)", 4*checkpointPages),
-	"journal_size_limit(67108864)",
+	"busy_timeout = 5000",
+	fmt.Sprintf("page_size = %d", pageSize),
+	"auto_vacuum = INCREMENTAL",
+	"journal_mode = WAL",
+	"synchronous = FULL",
+	"foreign_keys = 1",
+	"temp_store = MEMORY",
+	"cache_size = -8192",
+	fmt.Sprintf("wal_autocheckpoint = %d", 4*checkpointPages),
+	"journal_size_limit = 67108864",
 }
 
 // writer owns the one connection that writes.
@@ -59,7 +60,10 @@ type job struct {
 }
 
 func openWriter(ctx context.Context, path string, now func() time.Time, z *zstdCodec) (*writer, error) {
-	c, err := openConn(ctx, path, url.Values{}, writerPragmas[:]...)
+	if err := touch(path); err != nil {
+		return nil, err
+	}
+	c, err := openConn(ctx, path, "rw", writerPragmas[:]...)
 	if err != nil {
 		return nil, err
 	}
@@ -79,6 +83,23 @@ func openWriter(ctx context.Context, path string, now func() time.Time, z *zstdC
 	return w, nil
 }
 
+// touch makes a new, empty database that only its owner can read; SQLite gives
+// the log beside it the same rights. A database that is there is not opened:
+// closing it again would drop the locks of this process.
+func touch(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("making the file: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("making the file: %w", err)
+	}
+	return nil
+}
+
 // Write calls fn with a transaction and returns when what fn did is on disk,
 // or fn's error, or why it could not be kept. Calls that wait at the same time
 // share one transaction and one synchronization of the disk; a fn that fails or
@@ -92,11 +113,28 @@ func (s *Store) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	j := &job{ctx: ctx, fn: fn, done: make(chan error, 1)}
 	select {
 	case s.writer.jobs <- j:
-		return <-j.done
+		return s.writer.wait(j)
 	case <-s.writer.stop:
 		return ErrClosed
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// wait returns the answer to a job that was handed over. There is none only
+// when its function ended the writer's goroutine (runtime.Goexit, which a
+// test's FailNow calls).
+func (w *writer) wait(j *job) error {
+	select {
+	case err := <-j.done:
+		return err
+	case <-w.ended:
+	}
+	select {
+	case err := <-j.done:
+		return err
+	default:
+		return ErrClosed
 	}
 }
 
@@ -169,7 +207,7 @@ func (w *writer) attempt(j *job, first bool) error {
 	}
 	if w.conn == nil {
 		var err error
-		if w.conn, err = openConn(w.ctx, w.path, url.Values{"mode": {"rw"}}, writerPragmas[:]...); err != nil {
+		if w.conn, err = openConn(w.ctx, w.path, "rw", writerPragmas[:]...); err != nil {
 			return fmt.Errorf("opening the database again: %w", err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"helpdesk/mail"
 	"helpdesk/store"
 )
 
@@ -264,6 +265,32 @@ func TestAttachments(t *testing.T) {
 		if w := o.get(path); w.Code != http.StatusNotFound {
 			t.Errorf("%s: %d", path, w.Code)
 		}
+	}
+}
+
+func TestShowable(t *testing.T) {
+	for _, tt := range []struct {
+		kind string
+		size int64
+		want bool
+	}{
+		{"image/png", 1, true}, {"image/jpeg", maxPicture, true}, {"image/gif", 1, true}, {"image/webp", 1, true},
+		{"image/png", maxPicture + 1, false}, {"image/svg+xml", 1, false}, {"image/x-icon", 1, false}, {"text/html", 1, false}, {"", 1, false},
+	} {
+		if got := showable(mail.Attachment{Type: tt.kind, Size: tt.size}); got != tt.want {
+			t.Errorf("%s of %d bytes: %v", tt.kind, tt.size, got)
+		}
+	}
+	// A mail may say that a picture is small which is not.
+	o := newOffice(t, "en")
+	o.take(taken{desk: "SUP", outcome: "request", rule: "request", kind: "customer",
+		raw: withFiles("a@example.net", "support@example.com", "big", "big@example.net", "x", [2]string{"Content-Type: image/png; name=big.png", screenshot(t) + strings.Repeat("x", maxPicture)})})
+	path := o.attachments("SUP-1")["big.png"]
+	if w := o.get("/pictures" + path); w.Code != http.StatusNotFound {
+		t.Errorf("a picture of %d bytes: %d", w.Body.Len(), w.Code)
+	}
+	if body := o.get("/requests/SUP-1").Body.String(); strings.Contains(body, "/pictures/") || !strings.Contains(body, `href="/files`+path+`"`) {
+		t.Error("a large picture must be a download")
 	}
 }
 

@@ -2,6 +2,8 @@ package ui
 
 import (
 	"io/fs"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -64,9 +66,35 @@ func TestWordsAskedForExist(t *testing.T) {
 	if seen < 60 {
 		t.Errorf("only %d phrases were found in the templates", seen)
 	}
+	// The commands use the same words.
+	asked := regexp.MustCompile(`words\.Text\("([a-z.-]+[a-z])"`)
+	sources, err := filepath.Glob("../daemon/command/*.go")
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("the commands' sources: %v, %v", sources, err)
+	}
+	own, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(sources, own...) {
+		source, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range asked.FindAllSubmatch(source, -1) {
+			if !hasPhrase(string(m[1])) {
+				t.Errorf("%s asks for %q", name, m[1])
+			}
+		}
+	}
 	for _, slug := range outcomes() {
 		if !hasPhrase("outcome." + slug) {
 			t.Errorf("no words for outcome %s", slug)
+		}
+	}
+	for _, slug := range []string{store.OutboxWaiting, store.OutboxSent, store.OutboxFailed, store.OutboxSuspended} {
+		if !hasPhrase("outbox." + slug) {
+			t.Errorf("no words for outbox state %s", slug)
 		}
 	}
 	rules := append([]string{"first-start", "request", "too-large", "quarantined-broken", "quarantined-connection"}, passedByRequest...)

@@ -1,8 +1,10 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -23,13 +25,13 @@ func (e *env) checkCommand() *cobra.Command {
 			if c != nil {
 				lang = c.Language
 			}
+			// What must be mended first is shown alone; advice follows when it is.
+			wrong := slices.DeleteFunc(slices.Clone(faults), func(f config.Fault) bool { return f.Warning })
+			if len(wrong) > 0 {
+				return errors.Join(config.Print(e.stdout, wrong, lang), &failure{exitConfig, errPrinted})
+			}
 			if err := config.Print(e.stdout, faults, lang); err != nil {
 				return err
-			}
-			for _, f := range faults {
-				if !f.Warning {
-					return &failure{exitConfig, errPrinted}
-				}
 			}
 			if _, err := fmt.Fprintf(e.stdout, "%s: no faults found, %d desk(s).\n", path, len(c.Desks)); err != nil {
 				return err

@@ -101,7 +101,9 @@ func (e *env) root() *cobra.Command {
 		Long:          "helpdesk turns the mail of a support mailbox into requests, notifies the agents,\nand sends their answers to the customers. Begin with: helpdesk demo",
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.Args = wrongUse(cobra.NoArgs)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().StringVarP(&e.configPath, "config", "c", "", "the configuration file (default: helpdesk.toml here, else "+systemConfig()+")")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {

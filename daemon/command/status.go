@@ -72,6 +72,6 @@ func writePart(b *strings.Builder, words ui.Words, name string, p ui.PartStatus)
 		fmt.Fprintf(b, "    %d. %s\n", i+1, step)
 	}
 	if p.ServerText != "" {
-		fmt.Fprintf(b, "    %s: %s\n", words.Text("status.server-words"), printable(p.ServerText))
+		fmt.Fprintf(b, "    %s: %s\n", words.Text("status.server-said"), printable(p.ServerText))
 	}
 }

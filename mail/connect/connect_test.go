@@ -203,12 +203,17 @@ func TestDeadlines(t *testing.T) {
 	})
 	s.IdleTimeout = 250 * time.Millisecond
 	c := dial(t, s)
+	c.SetIdle(0)
 	for _, set := range []func(time.Time) error{c.SetDeadline, c.SetReadDeadline, c.SetWriteDeadline} {
 		if err := set(time.Now().Add(-time.Hour)); err != nil {
 			t.Error(err)
 		}
 	}
-	if _, err := io.ReadFull(c, make([]byte, 10)); err != nil {
+	if _, err := io.ReadFull(c, make([]byte, 2)); err != nil {
+		t.Fatal(err)
+	}
+	c.SetIdle(s.IdleTimeout)
+	if _, err := io.ReadFull(c, make([]byte, 8)); err != nil {
 		t.Fatal(err)
 	}
 	if c.Failure() != nil {
@@ -222,6 +227,12 @@ func TestDeadlines(t *testing.T) {
 	started := time.Now()
 	if _, again := c.Read(make([]byte, 1)); again != err || time.Since(started) > s.IdleTimeout/2 {
 		t.Errorf("read again: %v after %v", again, time.Since(started))
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, later := c.Write([]byte("x")); later == nil || c.Failure() != err {
+		t.Errorf("first %v, later %v, latched %v", err, later, c.Failure())
 	}
 	if e := c.Error(mail.StepFetch, errors.New("printed")); e.Err != err || !e.Temporary {
 		t.Errorf("%+v", e)

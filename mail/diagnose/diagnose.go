@@ -74,11 +74,14 @@ func Record(err *mail.Error) Stored {
 	if err.Err == nil {
 		return s
 	}
+	s.Err = err.Err.Error()
 	class, details := classify(err.Err)
 	if len(details) > 0 {
 		class += "?" + details.Encode()
 	}
-	s.Err = class + ": " + err.Err.Error()
+	if class != "" {
+		s.Err = class + ": " + s.Err
+	}
 	return s
 }
 

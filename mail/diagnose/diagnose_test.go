@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ func TestServerLines(t *testing.T) {
 	}{
 		{imap("login", "AUTHENTICATIONFAILED", "Authentication failed."), "auth-bad-credentials", "never", "configuration", "Dovecot"},
 		{imap("login", "AUTHENTICATIONFAILED", "Invalid credentials (Failure)"), "auth-bad-credentials", "never", "configuration", "Gmail"},
-		{imap("login", "authenticationfailed", "Authentication failed"), "auth-bad-credentials", "never", "configuration", "code in lower case"},
+		{imap("login", "authenticationfailed", "No"), "auth-bad-credentials", "never", "configuration", "code in lower case"},
 		{imap("login", "", "Login incorrect"), "auth-bad-credentials", "never", "configuration", "Cyrus"},
 		{imap("login", "", "LOGIN failed."), "auth-bad-credentials", "never", "configuration", "Exchange of one's own"},
 		{imap("login", "", "LOGIN Login error or password error"), "auth-bad-credentials", "never", "configuration", "NetEase"},
@@ -76,6 +77,7 @@ func TestServerLines(t *testing.T) {
 		{smtp("rcpt-to", "552", "", "Mailbox quota exceeded"), "smtp-recipient-mailbox-full", "slow", "recipient", "no enhanced code"},
 		{smtp("starttls", "", "", ""), "tls-starttls-unavailable", "never", "configuration", "not offered in EHLO"},
 		{smtp("data", "554", "5.7.0", "We do not like this one"), "unknown", "never", "message", "a final no to one mail"},
+		{smtp("data", "", "", "Fjuk"), "unknown", "slow", "network", "an odd word after a mail"},
 		{imap("fetch", "", "Fjuk"), "unknown", "slow", "network", "no one knows"},
 	} {
 		t.Run(tt.description+"/"+tt.err.Step, func(t *testing.T) {
@@ -103,6 +105,29 @@ func TestServerTextIsWrittenAsTheServerDid(t *testing.T) {
 	} {
 		if got := Explain(&tt.err, "").ServerText; got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}
+
+// What a library or a package of ours says when it gave up before the server
+// was asked, or without a word of it.
+func TestWordsOfOurSide(t *testing.T) {
+	for _, tt := range []struct{ protocol, step, words, cause string }{
+		{"smtp", "login", "server does not support SMTP AUTH type: PLAIN", "auth-mechanism-unsupported"},
+		{"smtp", "login", "the server offers no login on this connection", "auth-mechanism-unsupported"},
+		{"smtp", "login", "the server does not offer this way to log in; it offers GSSAPI", "auth-mechanism-unsupported"},
+		{"imap", "login", "the server offers no way to log in with a password (neither AUTH=PLAIN nor LOGIN)", "auth-mechanism-unsupported"},
+		{"smtp", "login", "there is no user name to log in with, and anonymous is not set", "auth-required"},
+		{"imap", "login", "the connection is not encrypted, and a password is not sent over it unless allow_plaintext = true", "tls-required"},
+		{"smtp", "starttls", "the server does not offer STARTTLS", "tls-starttls-unavailable"},
+		{"imap", "greeting", "the server does not greet as an IMAP server", "wrong-protocol-port"},
+		{"smtp", "greeting", `the server's answer is not SMTP: "* OK IMAP4 ready"`, "wrong-protocol-port"},
+		{"imap", "idle", "the server closed the connection", "net-reset"},
+		{"imap", "fetch", "the connection broke inside a mail", "net-reset"},
+	} {
+		e := &mail.Error{Protocol: tt.protocol, Server: "mail.example.com:993", Step: tt.step, Err: errors.New(tt.words)}
+		if d := Explain(e, ""); d.Cause != tt.cause || d.ServerText != tt.words {
+			t.Errorf("%s: got %s, want %s", tt.words, d.Cause, tt.cause)
 		}
 	}
 }

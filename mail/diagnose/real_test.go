@@ -57,7 +57,6 @@ func TestRealFailures(t *testing.T) {
 		{name: "client certificate", step: "tls", provoke: wantsCertificate, cause: "tls-handshake-failure"},
 		{name: "TLS to a plain port", step: "tls", provoke: tlsTo(saying("* OK IMAP4rev1 ready\r\n")), cause: "tls-plaintext-port", inEn: `security = "starttls"`},
 		{name: "TLS to a web server", step: "tls", provoke: tlsTo(saying("HTTP/1.1 400 Bad Request\r\n\r\n")), cause: "wrong-protocol-port"},
-		{name: "TLS to a plain port that waits", step: "tls", provoke: silent, cause: "tls-plaintext-port", withPort: "143"},
 		{name: "our disk", step: "store", provoke: diskFull, cause: "disk-full", inEn: "data_dir"},
 		{name: "our database", step: "store", provoke: databaseFull, cause: "disk-full"},
 	} {

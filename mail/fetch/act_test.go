@@ -159,6 +159,7 @@ func TestCopyOnce(t *testing.T) {
 		on: on{
 			"UID FETCH": does("* 1 FETCH (UID 5)", "* 2 FETCH (UID 7)", "OK done"),
 			"UID STORE": inTurn(says("[NOPERM] no"), says("[NOPERM] no"), done),
+			"UID COPY":  inTurn(does("OK [COPYUID 9 1:99 1:99] done"), done),
 		},
 	})
 	s := server.open()

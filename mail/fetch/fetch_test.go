@@ -164,6 +164,31 @@ func TestFetchCutBeforeUID(t *testing.T) {
 	}
 }
 
+// TestFetchCutInTheRest: also what is read only to be thrown away has to come.
+func TestFetchCutInTheRest(t *testing.T) {
+	server := serve(t, &script{on: map[string]func(*client, string){"UID FETCH": func(c *client, _ string) {
+		c.raw("* 1 FETCH (UID 5 BODY[] {5000000}\r\n" + strings.Repeat("x", 2000000))
+		c.hangUp()
+	}}})
+	for _, max := range []int64{100, 1500000, 0} {
+		set := server.settings()
+		set.MaxSize = max
+		s, err := Open(t.Context(), set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		mails, _, err := fetch(t.Context(), s, 5)
+		broken := (*Interrupted)(nil)
+		if !errors.As(err, &broken) || broken.UID != 5 || broken.Offset != 2000000 || len(mails) != 0 {
+			t.Errorf("max_size %d: %v, %v", max, mails, err)
+		}
+		if files, err := os.ReadDir(set.SpoolDir); err != nil || len(files) != 0 {
+			t.Errorf("max_size %d: left in the spool: %v, %v", max, files, err)
+		}
+	}
+}
+
 // TestFetchSilence: a server that falls silent is left after IdleTimeout; one
 // that dribbles is not, however long the mail takes.
 func TestFetchSilence(t *testing.T) {

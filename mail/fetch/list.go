@@ -20,7 +20,7 @@ type Listed struct {
 
 // List returns the mails whose UID is from or above, ascending and each once.
 // A server answers `UID FETCH n:*` with the last mail even if that is below n
-// (RFC 9051 section 6.4.9); it is left out here. Mails of equal flags share one
+// (RFC 9051 section 6.4.9); the client leaves it out. Mails of equal flags share one
 // slice of them: do not write to it.
 func (s *Session) List(ctx context.Context, from uint32) ([]Listed, error) {
 	from = max(from, 1)
@@ -32,9 +32,6 @@ func (s *Session) List(ctx context.Context, from uint32) ([]Listed, error) {
 		cmd := s.client.Fetch(set, &imap.FetchOptions{UID: true, Flags: true, RFC822Size: true})
 		return each(cmd, noBodies(), func(r received) {
 			r.drop()
-			if r.uid < from {
-				return
-			}
 			key := strings.Join(r.flags, " ")
 			if _, ok := shared[key]; !ok {
 				shared[key] = r.flags

@@ -65,10 +65,14 @@ func (s *Session) Fetch(ctx context.Context, mails []Listed, fn func(*mail.Raw) 
 		keep = min(keep, s.settings.MaxSize)
 	}
 	limit := bodyLimit{max: s.settings.MaxSize, keep: keep, dir: s.settings.SpoolDir}
-	pass := func(r received, m Listed) error { return fn(s.raw(r, m)) }
-
-	first := s.newFetching(whole, limit, pass)
-	second := s.newFetching(large, limit, pass)
+	first := s.newFetching(whole, limit, func(r received, m Listed) error {
+		return fn(s.raw(r, m, r.body.length < r.body.literal))
+	})
+	// A partial fetch that comes back shorter than asked for is a whole mail,
+	// whatever size the server states for it.
+	second := s.newFetching(large, limit, func(r received, m Listed) error {
+		return fn(s.raw(r, m, r.body.length >= keep))
+	})
 	if err = first.run(ctx, &imap.FetchItemBodySection{Peek: true}); err == nil {
 		err = second.run(ctx, &imap.FetchItemBodySection{Peek: true, Partial: &imap.SectionPartial{Size: keep}})
 	}
@@ -76,7 +80,7 @@ func (s *Session) Fetch(ctx context.Context, mails []Listed, fn func(*mail.Raw) 
 }
 
 // raw makes a mail of what was received; m is what was known of it before.
-func (s *Session) raw(r received, m Listed) *mail.Raw {
+func (s *Session) raw(r received, m Listed, truncated bool) *mail.Raw {
 	size := r.size
 	if size < 0 {
 		size = max(m.Size, r.body.literal)
@@ -85,10 +89,6 @@ func (s *Session) raw(r received, m Listed) *mail.Raw {
 	if flags == nil {
 		flags = m.Flags
 	}
-	// A partial fetch that came back shorter than asked for is a whole mail,
-	// whatever size the server states for it.
-	truncated := r.body.length < r.body.literal ||
-		s.settings.MaxSize > 0 && m.Size > s.settings.MaxSize && r.body.length >= min(beginning, s.settings.MaxSize)
 	return &mail.Raw{
 		UIDValidity: s.State().UIDValidity,
 		UID:         r.uid,

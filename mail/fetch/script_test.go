@@ -157,6 +157,9 @@ func (s *script) received(prefix string) []string {
 	return out
 }
 
+// long is longer than any test.
+const long = time.Hour
+
 const (
 	testUser     = "support@mail.test"
 	testPassword = "s3cret-\"pass\"word"
@@ -169,7 +172,7 @@ func (s *script) settings() Settings {
 	return Settings{
 		Settings: connect.Settings{
 			Protocol: "imap", Host: s.host, Port: n, Security: connect.Plain,
-			DialTimeout: 10 * time.Second, IdleTimeout: 10 * time.Second,
+			DialTimeout: long, IdleTimeout: long, // a test that waits for silence sets them
 		},
 		Username: testUser, Password: testPassword, SpoolDir: s.t.TempDir(), Name: "helpdesk", Version: "0",
 	}

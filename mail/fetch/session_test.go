@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emersion/go-imap/v2"
+
 	"helpdesk/mail"
 	"helpdesk/mail/connect"
 )
@@ -342,7 +344,11 @@ func TestOpenSilent(t *testing.T) {
 			server.greeting = silence
 		}
 		set := serve(t, server).settings()
-		set.DialTimeout, set.IdleTimeout = 100*time.Millisecond, 100*time.Millisecond
+		if command == "" || command == "CAPABILITY" {
+			set.DialTimeout = 100 * time.Millisecond
+		} else {
+			set.IdleTimeout = 100 * time.Millisecond
+		}
 		_, err := Open(t.Context(), set)
 		timeout := net.Error(nil)
 		if e := failure(t, err); !errors.As(err, &timeout) || !timeout.Timeout() || !e.Temporary || e.Step != step {
@@ -386,6 +392,32 @@ func TestFetchCancelled(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	failure(t, err)
+}
+
+// TestAlerts: what the server said of its own accord belongs to the refusal
+// that it came with, and to no later one.
+func TestAlerts(t *testing.T) {
+	s := serve(t, &script{on: on{
+		"SELECT":    does("* 1 EXISTS", "* OK [ALERT] maintenance tonight", "OK done"),
+		"UID FETCH": does("* NO [ALERT] disk failure", "* NO [ALERT] disk failure", "NO sorry"),
+		"UID STORE": says("not that one"), "NOOP": done,
+	}}).open()
+	_, err := s.List(t.Context(), 1)
+	if e := failure(t, err); e.Text != "sorry; disk failure" {
+		t.Errorf("%q", e.Text)
+	}
+	err = s.Acknowledge(t.Context(), Action{Kind: ActionSeen}, []uint32{5})
+	if e := failure(t, err); e.Text != "sorry; disk failure" { // of the look at what is left
+		t.Errorf("%q", e.Text)
+	}
+	err = s.run(t.Context(), mail.StepAct, func() error { return s.client.Create("x", nil).Wait() })
+	if err != nil {
+		t.Error(err)
+	}
+	err = s.run(t.Context(), mail.StepAct, func() error { return s.client.Store(uidSets([]Listed{{UID: 5}})[0], &imap.StoreFlags{}, nil).Close() })
+	if e := failure(t, err); e.Text != "not that one" {
+		t.Errorf("%q", e.Text)
+	}
 }
 
 // TestByeAtRest: what the server said when it closed an idle connection is in

@@ -23,8 +23,6 @@ func idles(lines ...string) func(*client, string) {
 	}
 }
 
-const long = time.Hour // longer than any test
-
 func TestWait(t *testing.T) {
 	t.Run("news", func(t *testing.T) {
 		s := serve(t, &script{on: on{"IDLE": idles("* OK still here", "* 4 EXISTS", "* 1 RECENT")}}).open()

@@ -1,0 +1,210 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestQueryPlans calls every reading method on a store with realistic data,
+// asks SQLite how it runs each statement that was prepared for that (those of
+// the writes as well), and fails on one that reads a whole table, and on an
+// index that none of them uses.
+func TestQueryPlans(t *testing.T) {
+	s, _ := open(t)
+	ctx := t.Context()
+	fillStore(t, s, 300)
+	now := start
+	reads := map[string]func(*View) error{
+		"Desks":           func(v *View) error { _, err := v.Desks(ctx); return err },
+		"DeskByID":        func(v *View) error { _, err := v.DeskByID(ctx, 1); return err },
+		"MailboxByID":     func(v *View) error { _, err := v.MailboxByID(ctx, 1); return err },
+		"HighestUID":      func(v *View) error { _, err := v.HighestUID(ctx, 1, 77); return err },
+		"Positions":       func(v *View) error { _, err := v.Positions(ctx, 1, 77, 5); return err },
+		"KnownUIDs":       func(v *View) error { _, err := v.KnownUIDs(ctx, 1, 77, 5); return err },
+		"Pending":         func(v *View) error { _, err := v.Pending(ctx, 1, 77); return err },
+		"DueRetries":      func(v *View) error { _, err := v.DueRetries(ctx, 1, 77, now); return err },
+		"PositionsByHash": func(v *View) error { _, err := v.PositionsByHash(ctx, 1, 1, [16]byte{1}, 1); return err },
+		"EntryByFingerprint": func(v *View) error {
+			_, _, err := v.EntryByFingerprint(ctx, 1, [16]byte{1})
+			return err
+		},
+		"Entry": func(v *View) error { _, err := v.Entry(ctx, 1); return err },
+		"Entries": func(v *View) error {
+			return each(v.Entries, EntryFilter{}, EntryFilter{DeskID: 1}, EntryFilter{Outcome: "request"}, EntryFilter{From: "a@x", DeskID: 1, Outcome: "x"})(ctx)
+		},
+		"OpenRaw": func(v *View) error {
+			r, _, err := v.OpenRaw(ctx, 1)
+			if err == nil {
+				_, err = r.Read(make([]byte, 10))
+			}
+			return err
+		},
+		"RequestByKey": func(v *View) error { _, err := v.RequestByKey(ctx, "sup-1"); return err },
+		"RequestByID":  func(v *View) error { _, err := v.RequestByID(ctx, 1); return err },
+		"Requests": func(v *View) error {
+			return each(v.Requests, RequestFilter{}, RequestFilter{DeskID: 1}, RequestFilter{State: StateOpen}, RequestFilter{Query: "order", DeskID: 1, State: StateOpen})(ctx)
+		},
+		"Messages":     func(v *View) error { _, err := v.Messages(ctx, 1); return err },
+		"Message":      func(v *View) error { _, err := v.Message(ctx, 1); return err },
+		"Participants": func(v *View) error { _, err := v.Participants(ctx, 1); return err },
+		"RequestsByMessageIDs": func(v *View) error {
+			_, err := v.RequestsByMessageIDs(ctx, []string{"a", "b"})
+			return err
+		},
+		"OutboxByMessageID": func(v *View) error { _, err := v.OutboxByMessageID(ctx, "a"); return err },
+		"DueOutbox":         func(v *View) error { _, err := v.DueOutbox(ctx, []int64{1, 2}, now, 10); return err },
+		"NextDue":           func(v *View) error { _, err := v.NextDue(ctx, []int64{1, 2}); return err },
+		"Outbox": func(v *View) error {
+			return each(v.Outbox, OutboxFilter{}, OutboxFilter{State: OutboxSent}, OutboxFilter{State: OutboxFailed}, OutboxFilter{To: "a@x"})(ctx)
+		},
+		"OutboxCounts":   func(v *View) error { _, err := v.OutboxCounts(ctx); return err },
+		"AutomaticSince": func(v *View) error { _, err := v.AutomaticSince(ctx, "a@x", now); return err },
+		"SuspendedAt":    func(v *View) error { _, err := v.SuspendedAt(ctx, "a@x"); return err },
+		"Counts":         func(v *View) error { _, err := v.Counts(ctx); return err },
+		"HealthAll":      func(v *View) error { _, err := v.HealthAll(ctx); return err },
+		"Meta":           func(v *View) error { _, _, err := v.Meta(ctx, "a"); return err },
+		"Search":         func(v *View) error { _, err := v.Search(ctx, "東京 order", 10); return err },
+	}
+	view := reflect.TypeFor[*View]()
+	for i := range view.NumMethod() {
+		if name := view.Method(i).Name; reads[name] == nil {
+			t.Errorf("View.%s is not looked at here", name)
+		}
+	}
+	write(t, s, func(tx *Tx) error {
+		for name, read := range reads {
+			if err := read(tx.View); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+		// The writes that fillStore has no use for.
+		entry, err := tx.Entry(ctx, 1)
+		if err != nil {
+			return err
+		}
+		request, err := tx.RequestByID(ctx, 1)
+		if err != nil {
+			return err
+		}
+		for _, err := range []error{
+			tx.UpdateEntry(&entry), tx.UpdateRequest(&request), tx.SaveOutbox(OutboxLine{ID: 1}), tx.AddPosition(Position{MailboxID: 1, UIDValidity: 77, UID: 1}),
+			tx.ClearPending(1, 77, []uint32{1}), tx.SetRetry(1, 77, 2, now, 1), tx.Unsuspend("a"), tx.SaveMailbox(Mailbox{ID: 1}), tx.PutRaw(1, Packed{pieces: []piece{{data: []byte{}}}}),
+		} {
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+
+	used := map[string]bool{}
+	for _, query := range slices.Sorted(maps.Keys(s.writer.conn.stmts)) {
+		plan := planOf(t, s, query)
+		t.Logf("%s\n\t%s", strings.Join(strings.Fields(query), " "), strings.Join(plan, "\n\t"))
+		for _, line := range plan {
+			if readsAll(line) {
+				t.Errorf("%s\nreads a whole table: %s", query, line)
+			}
+			if _, name, ok := strings.Cut(line, "INDEX "); ok {
+				used[strings.Fields(name)[0]] = true
+			}
+		}
+	}
+	indexes := got[[]string](t)(list(ctx, s.View, (*row).text, "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"))
+	for _, name := range indexes {
+		if !used[name] {
+			t.Errorf("no query uses the index %s", name)
+		}
+	}
+}
+
+// each calls a listing method with several filters.
+func each[F, T any](read func(context.Context, F) ([]T, error), filters ...F) func(context.Context) error {
+	return func(ctx context.Context) error {
+		for _, f := range filters {
+			if _, err := read(ctx, f); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// readsAll reports whether a line of a plan reads more than what is asked for.
+// Desks, parts with a health and the tables themselves are a handful, json_each
+// is the caller's list, the search index reads what matches, and s is what it
+// found. All positions of a mailbox are nearly all positions.
+func readsAll(line string) bool {
+	if !strings.HasPrefix(line, "SCAN ") {
+		return strings.HasSuffix(line, "(mailbox_id=?)")
+	}
+	switch table := strings.Fields(line)[1]; table {
+	case "desks", "health", "sqlite_master", "json_each", "s":
+		return false
+	case "search":
+		return !strings.Contains(line, ":M") // M: by MATCH
+	}
+	return true
+}
+
+func planOf(t *testing.T, s *Store, query string) (lines []string) {
+	t.Helper()
+	switch strings.Fields(query)[0] {
+	case "SELECT", "UPDATE", "DELETE", "INSERT":
+	default:
+		return nil
+	}
+	write(t, s, func(tx *Tx) error {
+		args := make([]any, strings.Count(query, "?"))
+		return tx.conn.query(tx.ctx, func(r *row) error {
+			r.next = 3
+			lines = append(lines, r.text())
+			return nil
+		}, "EXPLAIN QUERY PLAN "+query, args...)
+	})
+	return lines
+}
+
+// fillStore takes n sample mails and a few of what is rarer.
+func fillStore(t testing.TB, s *Store, n int) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(3, 4))
+	ctx := t.Context()
+	write(t, s, func(tx *Tx) error {
+		for _, a := range []string{"support@example.com", "it@example.com"} {
+			d, err := tx.EnsureDesk(a, "SUP", a)
+			if err != nil {
+				return err
+			}
+			if _, _, err := tx.EnsureMailbox(d.ID, "imap", "mail.example.com", a, "INBOX"); err != nil {
+				return err
+			}
+		}
+		for i := range n {
+			m := makeSample(r, i, 3000)
+			p, err := s.Pack(section(m.raw))
+			if err != nil {
+				return err
+			}
+			if err := take(ctx, tx, m, p, uint32(i+1)); err != nil {
+				return err
+			}
+		}
+		if err := tx.PutHealth(Health{Subject: "relay", State: "ok"}); err != nil {
+			return err
+		}
+		return tx.Suspend("a@x", 1, "5.1.1")
+	})
+	for indexed := 1; indexed > 0; {
+		var err error
+		if indexed, err = s.IndexNext(ctx, 100); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
