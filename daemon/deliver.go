@@ -9,6 +9,7 @@ import (
 
 	"helpdesk/daemon/desk"
 	"helpdesk/mail"
+	"helpdesk/mail/diagnose"
 	"helpdesk/mail/send"
 	"helpdesk/store"
 )
@@ -41,30 +42,34 @@ func (d *deliverer) run(ctx context.Context) error {
 	defer d.hangUp()
 	stop := context.AfterFunc(ctx, func() { signal(d.kick) })
 	defer stop()
-	for {
+	for reached := false; ; {
 		lines, err := d.store.DueOutbox(ctx, d.ids, d.now(), 50)
 		if err != nil {
 			return fmt.Errorf("reading the outbox: %w", err)
 		}
-		if len(lines) == 0 {
+		if len(lines) == 0 && reached {
 			if err := d.rest(ctx); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := d.batch(ctx, lines); err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			d.hangUp()
-			if errors.Is(err, errAgain) {
-				continue
-			}
-			pause := d.attempts.next(err)
-			d.health.fail(ctx, d.subject, err, d.now().Add(pause))
-			if err := wait(ctx, pause, nil); err != nil {
-				return err
-			}
+		// The first time the relay is tried without mail too: a wrong
+		// password is seen when it was written, not when a customer waits.
+		err = d.batch(ctx, lines)
+		if reached = reached || err == nil; err == nil {
+			continue
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		d.hangUp()
+		if errors.Is(err, errAgain) {
+			continue
+		}
+		pause := d.attempts.next(err)
+		d.health.fail(ctx, d.subject, err, d.now().Add(pause))
+		if err := wait(ctx, pause, nil); err != nil {
+			return err
 		}
 	}
 }
@@ -114,30 +119,48 @@ func (d *deliverer) hangUp() {
 // errAgain says that the connection was lost and a fresh one is worth a try at once.
 var errAgain = errors.New("the relay closed the connection")
 
-// batch sends lines. It returns an error only where the relay or the store
+// batch sends lines, or just tries the relay where there are none. It returns an error only where the relay or the store
 // failed; then nothing is counted against the mail (all of it waits).
 func (d *deliverer) batch(ctx context.Context, lines []store.OutboxLine) error {
+	if len(lines) == 0 {
+		if err := d.connect(ctx); err != nil {
+			return err
+		}
+		d.works(ctx)
+	}
 	for _, line := range lines {
 		if err := d.fuse.wait(ctx); err != nil {
 			return err
 		}
-		if d.session == nil || !d.session.Alive() {
-			d.hangUp()
-			settings, err := d.settings()
-			if err != nil {
-				return err
-			}
-			s, err := send.Open(ctx, settings)
-			if err != nil {
-				return err
-			}
-			d.session = s
+		if err := d.connect(ctx); err != nil {
+			return err
 		}
 		if err := d.one(ctx, line); err != nil {
 			return err
 		}
-		d.attempts.reset()
-		d.health.ok(ctx, d.subject, time.Time{})
+		d.works(ctx)
+	}
+	return nil
+}
+
+func (d *deliverer) works(ctx context.Context) {
+	d.attempts.reset()
+	d.health.ok(ctx, d.subject, time.Time{})
+}
+
+// connect sees to it that there is a session that works.
+func (d *deliverer) connect(ctx context.Context) error {
+	if d.session != nil && d.session.Alive() {
+		return nil
+	}
+	d.hangUp()
+	settings, err := d.settings()
+	if err != nil {
+		return err
+	}
+	if d.session, err = send.Open(ctx, settings); err != nil {
+		d.session = nil
+		return err
 	}
 	return nil
 }
@@ -221,13 +244,13 @@ func judge(line *store.OutboxLine, e *mail.Error, now time.Time) {
 		words = e.Err.Error()
 	}
 	line.Error = join(e.Code, e.Enhanced, words)
+	line.Cause = diagnose.Explain(e, "").Cause
 	switch {
 	case !e.Temporary:
-		line.State, line.Cause = store.OutboxFailed, "refused"
+		line.State = store.OutboxFailed
 	case now.Sub(line.FirstAt) >= giveUpAfter:
 		line.State, line.Cause = store.OutboxFailed, "expired"
 	default:
-		line.Cause = "retrying"
 		line.NextAt = now.Add(retryPause(line.Attempts))
 	}
 }

@@ -21,6 +21,9 @@ const (
 	stateOff     = "off"     // switched off in the configuration
 )
 
+// stepStore is the step of a failure of this computer, beside those of package mail.
+const stepStore = "store"
+
 // health is the table of what works and what does not. It is in memory for the
 // page and in the store for commands that run without the daemon; it is
 // written and logged when a state changes, not at each poll.
@@ -50,13 +53,15 @@ func (h *health) ok(ctx context.Context, subject string, next time.Time) {
 
 // fail records a failure and when it is tried again.
 func (h *health) fail(ctx context.Context, subject string, err error, next time.Time) {
-	n := store.Health{Subject: subject, State: stateFailing, LastPoll: h.now(), NextPoll: next, Temporary: true, Err: err.Error()}
 	var e *mail.Error
-	if errors.As(err, &e) {
-		r := diagnose.Record(e)
-		n.Step, n.Protocol, n.Server, n.Code, n.Enhanced, n.Text, n.Temporary, n.Err = r.Step, r.Protocol, r.Server, r.Code, r.Enhanced, r.Text, r.Temporary, r.Err
+	if !errors.As(err, &e) {
+		e = &mail.Error{Step: stepStore, Temporary: true, Err: err} // ours: a full disk, a file that cannot be read
 	}
-	h.change(ctx, n)
+	r := diagnose.Record(e)
+	h.change(ctx, store.Health{
+		Subject: subject, State: stateFailing, LastPoll: h.now(), NextPoll: next,
+		Step: r.Step, Protocol: r.Protocol, Server: r.Server, Code: r.Code, Enhanced: r.Enhanced, Text: r.Text, Temporary: r.Temporary, Err: r.Err,
+	})
 }
 
 func (h *health) change(ctx context.Context, n store.Health) {

@@ -104,7 +104,14 @@ var officeUsers = []loopback.HostUser{
 // the settings before.
 func newOffice(t *testing.T, change func(*officeSettings)) *office {
 	t.Helper()
-	hosts := loopback.NeedHosts(t, loopback.HostOptions{Users: officeUsers, CatchAll: map[string]string{"customer.test": "taro@customer.test"}})
+	return newOfficeWith(t, loopback.HostOptions{}, change)
+}
+
+// newOfficeWith is newOffice with other mail servers.
+func newOfficeWith(t *testing.T, options loopback.HostOptions, change func(*officeSettings)) *office {
+	t.Helper()
+	options.Users, options.CatchAll = officeUsers, map[string]string{"customer.test": "taro@customer.test"}
+	hosts := loopback.NeedHosts(t, options)
 	o := &office{t: t, hosts: hosts, dir: t.TempDir()}
 	o.set = officeSettings{
 		IMAPSecurity: "tls", RelaySecurity: "starttls", RelayUser: "support@mail.test", Password: "secret",

@@ -57,7 +57,7 @@ func (e *ServiceError) Text(lang string) string {
 	}
 	words := ""
 	if e.Err != nil {
-		words = e.Err.Error()
+		words = strings.TrimRight(e.Err.Error(), ". ")
 	}
 	return strings.NewReplacer("{action}", e.Action, "{path}", e.Path, "{user}", e.User, "{words}", words, "{log}", serviceLogHint(lang)).Replace(text)
 }
@@ -138,6 +138,9 @@ var errEnded = errors.New("it ended right after it was started; helpdesk check m
 // startService starts it and looks at it for two seconds, as the service
 // managers only say that a process was made.
 func startService(s service.Service) error {
+	if status, err := s.Status(); err == nil && status == service.StatusRunning {
+		return nil
+	}
 	if err := s.Start(); err != nil {
 		return err
 	}

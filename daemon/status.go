@@ -52,7 +52,7 @@ func (d *daemon) status(ctx context.Context) (ui.Status, error) {
 func closed(c *config.Desk, lang string) ui.PartStatus {
 	p := ui.PartStatus{State: stateStopped, Cause: "configuration", Title: "The configuration of this desk has a fault"}
 	if lang == config.Japanese {
-		p.Title = "このデスクの設定に誤りがあります"
+		p.Title = "この窓口の設定に誤りがあります"
 	}
 	for i := range c.Closed {
 		p.Remedy = append(p.Remedy, c.Closed[i].Text(lang))

@@ -54,23 +54,7 @@ func (p *addressParser) mailbox() {
 			p.add(name.String(), comment, angle, hasAngle)
 			return
 		case c == '"':
-			v, end, ok := "", 0, false
-			if !p.openQuote {
-				v, end, ok = quoted(p.s, p.i)
-			}
-			if !ok {
-				p.openQuote = true
-				p.i++
-				continue
-			}
-			wasQuoted = true
-			if end < len(p.s) && p.s[end] == '@' || name.Len() > 0 && strings.HasSuffix(name.String(), ".") && !hasAngle {
-				name.WriteString(p.s[p.i:end]) // a quoted local part
-				wasQuoted = false
-			} else {
-				name.WriteString(v)
-			}
-			p.i = end
+			wasQuoted = p.quote(&name, hasAngle) || wasQuoted
 		case c == '(' && !p.openComment:
 			var text string
 			var closed bool
@@ -108,6 +92,27 @@ func (p *addressParser) mailbox() {
 		}
 	}
 	p.add(name.String(), comment, angle, hasAngle)
+}
+
+// quote reads a quoted-string into name. A quoted local part keeps its quotes
+// and gives false, as a quote does that is never closed.
+func (p *addressParser) quote(name *strings.Builder, hasAngle bool) bool {
+	v, end, ok := "", 0, false
+	if !p.openQuote {
+		v, end, ok = quoted(p.s, p.i)
+	}
+	if !ok {
+		p.openQuote = true
+		p.i++
+		return false
+	}
+	local := end < len(p.s) && p.s[end] == '@' || !hasAngle && strings.HasSuffix(name.String(), ".")
+	if local {
+		v = p.s[p.i:end]
+	}
+	name.WriteString(v)
+	p.i = end
+	return !local
 }
 
 // beginsGroup says whether a colon ends a group's name: no "@" before it, and
@@ -149,6 +154,9 @@ func addressComment(s string, i int) (text string, end int, closed bool) {
 func (p *addressParser) add(name, comment, angle string, hasAngle bool) {
 	name = strings.TrimSpace(name)
 	switch {
+	case hasAngle && angle == "" && strings.Contains(name, "@"):
+		p.flushHeld()
+		p.bare(name, comment)
 	case hasAngle:
 		if p.held != "" {
 			name, p.held = p.held+", "+name, ""

@@ -125,13 +125,23 @@ func (r *replyReader) isSignature(i, end int, standard bool) bool {
 		limit = 4 * maxSignature
 	}
 	for j := i + 1; j < end && !r.quoted[j] && !r.intro[j]; j++ {
-		if !r.blank(j) {
-			if n++; n > limit {
-				return false
-			}
+		if r.blank(j) {
+			continue
+		}
+		if n++; n > limit || !standard && isSentence(r.lines[j]) {
+			return false
 		}
 	}
 	return true
+}
+
+// isSentence says whether a line is prose and no line of a signature.
+func isSentence(l string) bool {
+	l = strings.TrimRight(l, " \t\u00a0")
+	if strings.HasSuffix(l, "。") || strings.HasSuffix(l, "？") {
+		return true
+	}
+	return l != "" && strings.IndexByte(".?!", l[len(l)-1]) >= 0 && len(strings.Fields(l)) >= 4
 }
 
 // isFooter says whether what a mailing list adds stands below a line.

@@ -86,6 +86,8 @@ var bounceCases = []struct {
 		Bounce{"gone@example.com", "5.1.1", true, "Sorry, no mailbox here by that name. (#5.1.1)", "original@example.org"}},
 	{"delayed", "From: MAILER-DAEMON@mx.example.com\nSubject: Warning: could not send message for past 4 hours\nContent-Type: multipart/report; report-type=delivery-status; boundary=x\n\n--x\n\nTHIS IS A WARNING MESSAGE ONLY. YOU DO NOT NEED TO RESEND YOUR MESSAGE.\n--x\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx\n\nFinal-Recipient: rfc822; slow@example.com\nAction: delayed\nStatus: 4.4.1\nDiagnostic-Code: smtp; 421 busy\n--x--\n",
 		Bounce{"slow@example.com", "4.4.1", false, "421 busy", ""}},
+	{"unknown sender", "From: Mail Gateway <gateway@example.com>\nSubject: Undeliverable message\n\nYour message was not delivered to gone@example.com\n550 user unknown\n\n----- Original message follows -----\n\nMessage-ID: <original@example.org>\nSubject: x\n",
+		Bounce{"gone@example.com", "5.1.1", true, "550 user unknown", "original@example.org"}},
 	{"docomo", "From: mail delivery system <postmaster@docomo.ne.jp>\nSubject: Undelivered Mail\nContent-Type: text/plain; charset=utf-8\n\n次のあて先へのメッセージはエラーのため送信できませんでした。\n550 Unknown user gone@docomo.ne.jp\n",
 		Bounce{"gone@docomo.ne.jp", "5.1.1", true, "550 Unknown user gone@docomo.ne.jp", ""}},
 	{"exchange", "From: postmaster@example.com\nSubject: Undeliverable: Hello\n\nDelivery has failed to these recipients or distribution lists:\n\ngone@example.com\nThe recipient's mailbox is full.\n#550 5.2.2 STOREDRV; mailbox full ##\n",

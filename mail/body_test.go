@@ -47,6 +47,8 @@ func TestOddBodies(t *testing.T) {
 		{"parts after the end", oddMails[11], "default type\n\nafter the end", ""},
 		{"unknown encoding", oddMails[12], "text", ProblemUnknownEncoding},
 		{"base64 with footer", oddMails[13], "Grüße\n--\na footer of the list", ProblemBadBase64},
+		{"base64 by name only", "Content-Transfer-Encoding: base64\n\nPlain words, after all.\nTwo lines.\n", "Plain words, after all.\nTwo lines.", ProblemBadBase64},
+		{"end of boundary with a sign", "Content-Type: multipart/mixed; boundary=x\n\n--x\n\ntext\n--x-->\nepilogue", "text", ""},
 		{"damaged quoted-printable", oddMails[14], "==zz soft", ProblemBadQuoted},
 		{"html only", oddMails[15], "only HTML", ""},
 		{"html called plain", oddMails[16], "HTML called plain", ""},

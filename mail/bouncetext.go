@@ -4,7 +4,7 @@ import "strings"
 
 // bounceSubjects begin or fill the subjects of the free-form bounces, lower case.
 var bounceSubjects = []string{
-	"undelivered mail", "undeliverable", "undeliver", "delivery status notification", "delivery failure", "delivery failed", "delivery has failed", "delivery notification", "delivery report", "delivery problem", "delivery error",
+	"undelivered mail", "mail delivery status", "report: non-delivery", "undeliverable", "undeliver", "delivery status notification", "delivery failure", "delivery failed", "delivery has failed", "delivery notification", "delivery report", "delivery problem", "delivery error",
 	"mail delivery failed", "mail delivery failure", "mail delivery problem", "mail delivery error", "mail could not be delivered", "message could not be delivered", "could not be delivered", "returned mail", "returned to sender", "mail returned", "message returned",
 	"failure notice", "failure delivery", "mail system error", "mail failure", "nondeliverable", "non-deliverable", "non delivery", "non-delivery", "nondelivery", "not deliverable", "not delivered", "user unknown", "unknown user", "rejected mail", "message status - undeliverable", "warning: message", "warning: could not send", "delayed mail", "message delayed", "delivery delayed", "delivery delay", "message you sent blocked", "permanent delivery failure", "failed delivery", "unable to deliver", "mail error", "mdaemon notification", "mdaemon warning", "email delivery error", "considered unsolicited bulk email", "banned or dangerous",
 	"unzustellbar", "nicht zugestellt", "zustellung fehlgeschlagen", "mailzustellung", "zustellungsfehler", "non remis", "échec de la remise", "échec de remise", "non distribué", "no se puede entregar", "no entregado", "mensaje no entregado", "error de entrega", "notificación de estado de entrega", "mancato recapito", "non recapitabile", "consegna non riuscita", "não entregue", "não foi possível entregar", "falha na entrega", "onbestelbaar", "niet bezorgd", "kan inte levereras", "kunne ikke leveres", "ei voitu toimittaa", "nie dostarczono", "niedostarczona", "nedoručiteln", "недоставлен", "не доставлено", "не удалось доставить", "未配信", "配信不能", "配信できません", "配信エラー", "配達不能", "送信エラー", "メールが届き", "届きませんでした", "无法送达", "未送达", "退信", "投递失败", "無法傳遞", "無法投遞", "배달되지 않음", "반송", "teslim edilemedi", "không gửi được", "不達", "宛先不明",
@@ -35,14 +35,17 @@ func looksBounced(m *Message, h header, reports []*node) bool {
 	}
 	system := isMailSystem(m.From)
 	null := m.ReturnPath == "<>"
-	if !system && !null && m.From.Address != "" {
-		return false
-	}
 	subject := strings.ToLower(m.Subject)
+	report := ct.value == "multipart/report" && strings.EqualFold(ct.plain("report-type"), "delivery-status")
+	if !system && !null && m.From.Address != "" && !report {
+		return len(m.InReplyTo) == 0 && containsAny(subject, bounceSubjects) && !strings.HasPrefix(subject, "re:") && !strings.HasPrefix(subject, "fw") && carriesOriginal(m, reports)
+	}
 	head := strings.ToLower(m.Text[:min(len(m.Text), 4000)])
 	bySubject := containsAny(subject, bounceSubjects) && !strings.HasPrefix(subject, "re:") && !strings.HasPrefix(subject, "fw")
 	byText := containsAny(head, bouncePhrases)
 	switch {
+	case report && (bySubject || byText):
+		return true
 	case system && (bySubject || byText):
 		return !autoReplySubject(m.Subject) || byText && bySubject
 	case null && (bySubject || byText && serverWords(head)):
@@ -51,6 +54,18 @@ func looksBounced(m *Message, h header, reports []*node) bool {
 		return true
 	}
 	return false
+}
+
+// carriesOriginal says whether a mail tells in a server's words of a failure
+// and brings the mail that failed: what the servers without a known sender do.
+func carriesOriginal(m *Message, reports []*node) bool {
+	notice, copied := splitCopy(m.Text)
+	attached := copied != ""
+	for _, r := range reports {
+		attached = attached || r.kind == kindMail || strings.Contains(r.typ, "header")
+	}
+	head := strings.ToLower(notice[:min(len(notice), 4000)])
+	return attached && containsAny(head, bouncePhrases) && serverWords(head)
 }
 
 func containsAny(s string, list []string) bool {

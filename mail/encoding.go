@@ -96,8 +96,9 @@ func (d *quotedPrintable) damaged() bool { return d.bad }
 type base64Decoder struct {
 	bits   uint32
 	n      int  // sextets in bits
+	begun  bool // a line with anything on it was seen
 	padded bool // padding has ended the data
-	tail   bool // what follows it is text, as mailing lists append
+	tail   bool // what follows is plain text: a list's footer, or all of it under a wrong name
 	isText bool // such a tail is kept, for it is to be read
 	bad    bool
 }
@@ -126,12 +127,13 @@ var base64Values = func() (t [256]byte) {
 }()
 
 func (d *base64Decoder) line(dst, line []byte) []byte {
-	if d.padded && !d.tail && isProse(line) {
+	if !d.tail && (d.padded && isProse(line, 1) || d.isText && !d.begun && isProse(line, 2)) {
 		d.tail, d.bad = true, true
-		if d.isText {
+		if d.isText && d.begun {
 			dst = append(dst, '\n')
 		}
 	}
+	d.begun = d.begun || len(bytes.TrimSpace(line)) > 0
 	switch {
 	case !d.tail:
 		return d.decode(dst, line)
@@ -141,13 +143,14 @@ func (d *base64Decoder) line(dst, line []byte) []byte {
 	return dst
 }
 
-// isProse says whether a line behind the end of base64 is no base64: it has
-// spaces between words or foreign characters.
-func isProse(line []byte) bool {
-	line = bytes.TrimSpace(line)
-	for _, c := range line {
+// isProse says whether a line is no base64: it has at least so many spaces
+// between words or foreign characters.
+func isProse(line []byte, least int) bool {
+	for _, c := range bytes.TrimSpace(line) {
 		if v := base64Values[c]; v == b64Bad || v == b64Skip {
-			return true
+			if least--; least == 0 {
+				return true
+			}
 		}
 	}
 	return false

@@ -217,13 +217,20 @@ func (h *headerReader) add(line []byte, whole bool) {
 		return
 	case fieldName(line) == nil:
 		h.w.problem(ProblemNoColon)
-		// A subject that was broken without indenting the rest is the one case where it matters.
-		if n := len(h.starts); n > 0 && bytes.EqualFold(fieldName(h.raw[h.starts[n-1]:]), []byte("subject")) {
+		// Some programs break a line without indenting the rest.
+		if n := len(h.starts); n > 0 && goesOn(h.raw[h.starts[n-1]:]) {
 			h.raw = append(h.raw, line...)
 		}
 		return
 	}
 	h.addField(line)
+}
+
+// goesOn says whether a field wants more: a list or parameters that end with
+// their separator, or a subject.
+func goesOn(field []byte) bool {
+	rest := bytes.TrimRight(field, " \t\r\n")
+	return bytes.HasSuffix(rest, []byte(";")) || bytes.HasSuffix(rest, []byte(",")) || bytes.EqualFold(fieldName(field), []byte("subject"))
 }
 
 // addField takes a line that begins a field; fields that are parted by a bare

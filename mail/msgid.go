@@ -32,9 +32,9 @@ func parseMessageIDs(s string) []string {
 		return out
 	}
 	// Without any brackets: every word that has the form of one.
-	for _, w := range strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '\t' || r == ',' || r == ';' }) {
-		if strings.Contains(w, "@") && len(out) < maxIDs {
-			out = append(out, cleanID(w))
+	for _, w := range strings.FieldsFunc(s, func(r rune) bool { return r <= ' ' || r == ',' || r == ';' || r == '<' || r == '>' }) {
+		if id := cleanID(w); strings.Contains(id, "@") && len(id) > 1 && len(out) < maxIDs {
+			out = append(out, id)
 		}
 	}
 	return out

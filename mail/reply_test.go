@@ -23,6 +23,10 @@ var replyCases = []struct{ name, in, want string }{
 	{"below", "On Tue, Jan 6, 2026 at 10:00 AM Anna <a@example.com> wrote:\n> Does it work?\n\nYes, it does.", "Yes, it does."},
 	{"bare dashes in text", "Two options\n--\nfirst\nsecond\nthird\nfour\nfive\nsix\nseven\neight\nnine\nten\neleven\ntwelve\nthirteen", "Two options\n--\nfirst\nsecond\nthird\nfour\nfive\nsix\nseven\neight\nnine\nten\neleven\ntwelve\nthirteen"},
 	{"form", "From: Anna\nDate: today\nSubject: Printer\n\nIt burns.", "From: Anna\nDate: today\nSubject: Printer\n\nIt burns."},
+	{"journey", "Please book:\n\nFrom: Berlin\nTo: Munich\nDate: 3 May 2026\n\nThank you", "Please book:\n\nFrom: Berlin\nTo: Munich\nDate: 3 May 2026\n\nThank you"},
+	{"own mail", "On 5 January 2026 I wrote:\n\nIt burns. Nobody came.", "On 5 January 2026 I wrote:\n\nIt burns. Nobody came."},
+	{"dashes between", "Please mend the printer.\n--\nAnd the scanner does not scan.", "Please mend the printer.\n--\nAnd the scanner does not scan."},
+	{"bare dashes", "Please mend it.\n--\nAnna Berg\nExample Ltd.", "Please mend it."},
 	{"sentence", "I saw what you wrote:\nnothing at all.", "I saw what you wrote:\nnothing at all."},
 	{"time in text", "Meet at 10:00:\n\nthe usual place", "Meet at 10:00:\n\nthe usual place"},
 

@@ -111,7 +111,7 @@ func (w *walker) boundary(line []byte) (stop, bool) {
 		switch rest := line[len(b):]; {
 		case len(rest) == 0:
 			return stop{level: i}, true
-		case string(rest) == "--":
+		case len(rest) >= 2 && rest[0] == '-' && rest[1] == '-' && (len(rest) == 2 || len(rest) < 8 && !isLetter(rest[2]) && !isDigit(rest[2])):
 			return stop{level: i, closing: true}, true
 		}
 	}

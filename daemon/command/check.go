@@ -21,10 +21,7 @@ func (e *env) checkCommand() *cobra.Command {
 			if err != nil {
 				return &failure{exitConfig, err}
 			}
-			lang := config.English
-			if c != nil {
-				lang = c.Language
-			}
+			lang := config.FileLanguage(path)
 			// What must be mended first is shown alone; advice follows when it is.
 			wrong := slices.DeleteFunc(slices.Clone(faults), func(f config.Fault) bool { return f.Warning })
 			if len(wrong) > 0 {

@@ -80,8 +80,8 @@ func Execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	if err == nil {
 		return 0
 	}
-	if text := err.Error(); text != "" {
-		fmt.Fprintln(stderr, "helpdesk:", text)
+	if text := e.text(err); text != "" {
+		fmt.Fprintln(e.stderr, "helpdesk:", text)
 	}
 	var f *failure
 	var server *mail.Error
@@ -92,6 +92,16 @@ func Execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 		return exitServer
 	}
 	return exitFailed
+}
+
+// text is what went wrong, in the configuration's language where the error
+// knows it.
+func (e *env) text(err error) string {
+	var spoken interface{ Text(lang string) string }
+	if errors.As(err, &spoken) {
+		return spoken.Text(config.FileLanguage(e.configFile()))
+	}
+	return err.Error()
 }
 
 func (e *env) root() *cobra.Command {
@@ -159,11 +169,7 @@ func (e *env) loadConfig() (*config.Config, error) {
 	if err != nil {
 		return nil, &failure{exitConfig, err}
 	}
-	lang := config.English
-	if c != nil {
-		lang = c.Language
-	}
-	if err := config.Print(e.stderr, faults, lang); err != nil {
+	if err := config.Print(e.stderr, faults, config.FileLanguage(e.configFile())); err != nil {
 		return nil, err
 	}
 	if config.Refused(faults) {

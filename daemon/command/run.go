@@ -15,6 +15,13 @@ func (e *env) runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Run in the foreground until Ctrl-C",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if asService {
+				out, err := daemon.ServiceOutput()
+				if err != nil {
+					return err
+				}
+				e.stderr = out // what people can read later
+			}
 			c, err := e.loadConfig()
 			if err != nil {
 				return err

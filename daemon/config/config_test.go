@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -360,6 +361,23 @@ func TestLoadErrors(t *testing.T) {
 	}
 }
 
+func TestFileLanguage(t *testing.T) {
+	dir := t.TempDir()
+	for text, want := range map[string]string{
+		"language = \"ja\"\nx = \n": Japanese, " language='ja' # x\r\n[ui]": Japanese, "\ufefflanguage = \"ja\"": Japanese,
+		"": English, "language = \"en\"": English, "# language = \"ja\"": English, "[[desk]]\nlanguage = \"ja\"": English, "x = 1\n[ui]\nlanguage = \"ja\"": English,
+	} {
+		path := filepath.Join(dir, "helpdesk.toml")
+		write(t, path, text, 0o600)
+		if got := FileLanguage(path); got != want {
+			t.Errorf("%q: %s", text, got)
+		}
+	}
+	if got := FileLanguage(filepath.Join(dir, "missing")); got != English {
+		t.Errorf("no file: %s", got)
+	}
+}
+
 func TestRoots(t *testing.T) {
 	dir := folder(t)
 	c := &Config{}
@@ -367,12 +385,25 @@ func TestRoots(t *testing.T) {
 		t.Errorf("without [[trust]] the system's are meant: %v %v", pool, err)
 	}
 	c.Trust = []Trust{{Name: "office", File: filepath.Join(dir, "office.pem")}, {Name: "other", File: filepath.Join(dir, "missing.pem")}}
-	pool, err := c.Roots([]string{"office"})
-	if err != nil || len(pool.Subjects()) != 1 { //nolint:staticcheck // the pool is not the system's
+	only := x509.NewCertPool()
+	b, err := os.ReadFile(c.Trust[0].File)
+	if err != nil || !only.AppendCertsFromPEM(b) {
+		t.Fatal("no certificate", err)
+	}
+	if pool, err := c.Roots([]string{"office"}); err != nil || !pool.Equal(only) {
 		t.Errorf("one named: %v", err)
 	}
 	if _, err := c.Roots(nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("all of them: %v", err)
+	}
+	c.Trust = c.Trust[:1]
+	both, err := x509.SystemCertPool()
+	if err != nil {
+		t.Fatal(err)
+	}
+	both.AppendCertsFromPEM(b)
+	if pool, err := c.Roots(nil); err != nil || !pool.Equal(both) {
+		t.Errorf("all of them and the system's: %v", err)
 	}
 }
 

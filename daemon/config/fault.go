@@ -38,7 +38,7 @@ func (f *Fault) Text(lang string) string {
 	}
 	key := f.Key
 	if f.Desk > 0 && f.Name != "" {
-		fmt.Fprintf(&b, pick(lang, "desk %q: ", "デスク %q: "), f.Name)
+		fmt.Fprintf(&b, pick(lang, "desk %q: ", "窓口 %q: "), f.Name)
 		_, key, _ = strings.Cut(key, ".")
 	}
 	if key != "" {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -53,6 +54,21 @@ func Load(path string, env Env) (*Config, []Fault, error) {
 		}
 	}
 	return c, faults, nil
+}
+
+// FileLanguage is the language that the file at path asks for, English when
+// it says nothing. It works also where Load gives no Config, so that people
+// read about their faults in their own language.
+func FileLanguage(path string) string {
+	text, _, err := readFile(path)
+	if err != nil {
+		return English // Load says why it cannot be read
+	}
+	top, _, _ := strings.Cut("\n"+strings.TrimPrefix(text, "\ufeff"), "\n[")
+	if regexp.MustCompile(`\n\s*language\s*=\s*["']ja["']`).MatchString(top) {
+		return Japanese
+	}
+	return English
 }
 
 func readFile(path string) (string, os.FileMode, error) {

@@ -118,7 +118,7 @@ func deskPhrase(code string) (p phrase, ok bool) {
 	case "no-desk":
 		return phrase{
 			"there is no desk.", "Add a [[desk]] with name, key and address, and its [desk.mailbox]; helpdesk.toml.example shows one.",
-			"デスクがありません。", "name、key、address を書いた [[desk]] と [desk.mailbox] を追加してください。helpdesk.toml.example に例があります。",
+			"窓口がありません。", "name、key、address を書いた [[desk]] と [desk.mailbox] を追加してください。helpdesk.toml.example に例があります。",
 		}, true
 	case "no-agents":
 		return phrase{
@@ -138,17 +138,17 @@ func deskPhrase(code string) (p phrase, ok bool) {
 	case "key-taken":
 		return phrase{
 			`the desks "{first}" and "{second}" both have the key "{value}".`, `Give "{second}" another one, so that their requests can be told apart.`,
-			`デスク "{first}" と "{second}" の key がどちらも "{value}" です。`, `依頼を区別できるように、"{second}" に別の key を付けてください。`,
+			`窓口 "{first}" と "{second}" の key がどちらも "{value}" です。`, `依頼を区別できるように、"{second}" に別の key を付けてください。`,
 		}, true
 	case "address-taken":
 		return phrase{
 			`the desks "{first}" and "{second}" both have the address "{value}".`, `An address belongs to one desk: remove it from "{first}" or from "{second}".`,
-			`デスク "{first}" と "{second}" の両方にアドレス "{value}" があります。`, `1 つのアドレスは 1 つのデスクのものです。"{first}" か "{second}" のどちらかから削除してください。`,
+			`窓口 "{first}" と "{second}" の両方にアドレス "{value}" があります。`, `1 つのアドレスは 1 つの窓口のものです。"{first}" か "{second}" のどちらかから削除してください。`,
 		}, true
 	case "address-repeated":
 		return phrase{
 			`the address "{value}" stands here twice.`, "Delete one of the two; aliases are the other addresses of a desk.",
-			`アドレス "{value}" が二重に書かれています。`, "一方を削除してください。aliases にはデスクの別のアドレスだけを書きます。",
+			`アドレス "{value}" が二重に書かれています。`, "一方を削除してください。aliases には窓口の別のアドレスだけを書きます。",
 		}, true
 	case "agent-unknown":
 		return phrase{
@@ -168,12 +168,12 @@ func deskPhrase(code string) (p phrase, ok bool) {
 	case "agent-is-desk":
 		return phrase{
 			`"{value}" is the address of the desk "{desk}", so notifications to this agent would come back as new mail.`, "Write the agent's own address.",
-			`"{value}" はデスク "{desk}" のアドレスです。この担当者への通知が新着メールとして戻ってきてしまいます。`, "担当者本人のアドレスを書いてください。",
+			`"{value}" は窓口 "{desk}" のアドレスです。この担当者への通知が新着メールとして戻ってきてしまいます。`, "担当者本人のアドレスを書いてください。",
 		}, true
 	case "mailbox-taken":
 		return phrase{
 			`the desks "{first}" and "{second}" read the same mailbox (folder "{folder}" of "{value}" at {host}), so each would miss mail.`, `Give "{second}" a mailbox or a folder of its own, or make its address an alias of "{first}".`,
-			`デスク "{first}" と "{second}" が同じメールボックス({host} の "{value}"、フォルダー "{folder}")を読むため、互いにメールを取りこぼします。`, `"{second}" に別のメールボックスかフォルダーを指定するか、そのアドレスを "{first}" の aliases に入れてください。`,
+			`窓口 "{first}" と "{second}" が同じメールボックス({host} の "{value}"、フォルダー "{folder}")を読むため、互いにメールを取りこぼします。`, `"{second}" に別のメールボックスかフォルダーを指定するか、そのアドレスを "{first}" の aliases に入れてください。`,
 		}, true
 	case "move-into-itself":
 		return phrase{

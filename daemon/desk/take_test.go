@@ -394,3 +394,37 @@ func sorted(s []string) []string {
 	slices.Sort(s)
 	return s
 }
+
+// Our own mail that comes back, by a forwarding rule or an alias, is known by
+// its mark, also when a relay gave it another Message-ID; a mail with a mark
+// that somebody made up is as any other.
+func TestOwnMailComesBack(t *testing.T) {
+	b := newBench(t, "")
+	b.take(letter("taro@customer.test", "1@c", "", "Hello"))
+	r := &Renderer{Store: b.taker.Store, Signer: b.taker.Signer}
+	for _, line := range b.lines() {
+		o, err := r.Render(t.Context(), b.desk, line, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		composed, err := mail.Compose(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var raw bytes.Buffer
+		if _, err := composed.WriteTo(&raw); err != nil {
+			t.Fatal(err)
+		}
+		text := strings.ReplaceAll(raw.String(), "\r\n", "\n")
+		text = strings.Replace(text, "Message-ID: <"+line.MessageID+">", "Message-ID: <changed."+line.MessageID+">", 1)
+		if entry := b.take(text)[0]; entry.Outcome != Own {
+			t.Errorf("our mail %s became %s by %s", line.Event, entry.Outcome, entry.Rule)
+		}
+	}
+	if entry := b.take(letter("taro@customer.test", "2@c", "X-Helpdesk-Loop: 1 made@up aaaaaaaaaaaaaaaa", "Hello again"))[0]; entry.Outcome != Request {
+		t.Errorf("a mail with a false mark became %s", entry.Outcome)
+	}
+	if n := len(b.outbox()); n != 6 {
+		t.Errorf("%d mails were queued, want 6", n)
+	}
+}

@@ -239,16 +239,29 @@ func TestDeadlines(t *testing.T) {
 	}
 }
 
+// announced says when a Read begins.
+type announced struct {
+	net.Conn
+	reading chan struct{}
+}
+
+func (a announced) Read(p []byte) (int, error) {
+	close(a.reading)
+	return a.Conn.Read(p)
+}
+
 // TestSetIdle changes the silence that a Read which waits already is allowed.
 func TestSetIdle(t *testing.T) {
-	s := server(t, untilGone)
-	c := dial(t, s)
+	c := dial(t, server(t, untilGone))
+	reading := make(chan struct{})
+	c.inner = announced{c.inner, reading}
 	c.SetIdle(0)
 	failed := make(chan error)
 	go func() {
 		_, err := c.Read(make([]byte, 1))
 		failed <- err
 	}()
+	<-reading
 	c.SetIdle(10 * time.Millisecond)
 	timeout := net.Error(nil)
 	if err := <-failed; !errors.As(err, &timeout) || !timeout.Timeout() {

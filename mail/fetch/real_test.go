@@ -21,64 +21,106 @@ import (
 	"helpdesk/mail/loopback"
 )
 
-const realUser = "support@mail.test"
-
-// host is a real server, Dovecot or the one in this process.
+// host is a user's mailbox on a real server, Dovecot or the one in this process.
 type host struct {
+	user       string
 	plain, tls string // host:port; plain offers STARTTLS
 	pool       *x509.CertPool
+	delimiter  string
+	noFolder   string // response code of SELECT of a missing folder; Dovecot 2.3 gives none
 	deliver    func(raw string)
 	folder     func(name string) int // how many mails are in it
-	noFolder   string                // response code of SELECT of a missing folder; Dovecot 2.3 gives none
+	hosts      *loopback.Hosts       // Dovecot's
+}
+
+// TestReal runs each test with a user of its own, on one server of each kind.
+func TestReal(t *testing.T) {
+	type test struct {
+		name string
+		run  func(*testing.T, host)
+	}
+	both := []test{
+		{"round", round}, {"max_size", maxSize}, {"actions", actions}, {"idle", idle}, {"polling", polling}, {"refusals", refusals},
+	}
+	for _, server := range []struct {
+		name, delimiter string
+		start           func(t testing.TB, delimiter string, users []string) []host
+		tests           []test
+	}{
+		{"dovecot", "/", dovecot, append([]test{{"expunged", expunged}, {"uidvalidity", uidValidity}, {"sparse", sparse}}, both...)},
+		{"dovecot with dots", ".", dovecot, []test{{"actions", actions}}},
+		{"in process", "/", inProcess, both},
+		{"in process with dots", ".", inProcess, []test{{"actions", actions}}},
+	} {
+		t.Run(server.name, func(t *testing.T) {
+			users := make([]string, len(server.tests))
+			for i := range users {
+				users[i] = fmt.Sprintf("user%d@mail.test", i)
+			}
+			for i, h := range server.start(t, server.delimiter, users) {
+				t.Run(server.tests[i].name, func(t *testing.T) { server.tests[i].run(t, h) })
+			}
+		})
+	}
 }
 
 // dovecot starts a real one; delimiter is that of its folders.
-func dovecot(t testing.TB, delimiter string) (host, *loopback.Hosts) {
+func dovecot(t testing.TB, delimiter string, users []string) []host {
 	t.Helper()
-	h := loopback.NeedHosts(t, loopback.HostOptions{
-		NoRelay: true, Delimiter: delimiter, Users: []loopback.HostUser{{Address: realUser, Password: testPassword}},
-	})
-	return host{
-		plain: h.IMAP, tls: h.IMAPS, pool: h.Pool,
-		deliver: func(raw string) {
-			if err := h.Deliver(realUser, []byte(raw)); err != nil {
-				t.Fatal(err)
-			}
-		},
-		folder: func(name string) int {
-			mails, err := h.Mailbox(realUser, name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return len(mails)
-		},
-	}, h
+	options := loopback.HostOptions{NoRelay: true, Delimiter: delimiter}
+	for _, user := range users {
+		options.Users = append(options.Users, loopback.HostUser{Address: user, Password: testPassword})
+	}
+	h := loopback.NeedHosts(t, options)
+	hosts := make([]host, len(users))
+	for i, user := range users {
+		hosts[i] = host{
+			user: user, plain: h.IMAP, tls: h.IMAPS, pool: h.Pool, delimiter: delimiter, hosts: h,
+			deliver: func(raw string) {
+				if err := h.Deliver(user, []byte(raw)); err != nil {
+					t.Fatal(err)
+				}
+			},
+			folder: func(name string) int {
+				mails, err := h.Mailbox(user, name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return len(mails)
+			},
+		}
+	}
+	return hosts
 }
 
 // inProcess starts the server that the demo uses.
-func inProcess(t testing.TB, delimiter string) host {
+func inProcess(t testing.TB, delimiter string, users []string) []host {
 	t.Helper()
 	s, err := loopback.Start(loopback.Options{TLS: true, Delimiter: rune(delimiter[0])})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	s.AddUser(realUser, testPassword)
-	return host{
-		plain: s.IMAP.String(), tls: s.IMAPS.String(), pool: s.Pool(), noFolder: "NONEXISTENT",
-		deliver: func(raw string) {
-			if err := s.Deliver(realUser, []byte(raw)); err != nil {
-				t.Fatal(err)
-			}
-		},
-		folder: func(name string) int {
-			mails, err := s.Messages(realUser, name)
-			if err != nil {
-				return 0
-			}
-			return len(mails)
-		},
+	hosts := make([]host, len(users))
+	for i, user := range users {
+		s.AddUser(user, testPassword)
+		hosts[i] = host{
+			user: user, plain: s.IMAP.String(), tls: s.IMAPS.String(), pool: s.Pool(), delimiter: delimiter, noFolder: "NONEXISTENT",
+			deliver: func(raw string) {
+				if err := s.Deliver(user, []byte(raw)); err != nil {
+					t.Fatal(err)
+				}
+			},
+			folder: func(name string) int {
+				mails, err := s.Messages(user, name)
+				if err != nil {
+					return 0 // no such folder
+				}
+				return len(mails)
+			},
+		}
 	}
+	return hosts
 }
 
 func (h host) settings(t testing.TB, security connect.Security) Settings {
@@ -96,7 +138,7 @@ func (h host) settings(t testing.TB, security connect.Security) Settings {
 	}
 	return Settings{
 		Settings: connect.Settings{Protocol: "imap", Host: name, Port: n, Security: security, Roots: h.pool, IdleTimeout: 30 * time.Second},
-		Username: realUser, Password: testPassword, SpoolDir: t.TempDir(), Name: "helpdesk", Version: "0",
+		Username: h.user, Password: testPassword, SpoolDir: t.TempDir(), Name: "helpdesk", Version: "0",
 	}
 }
 
@@ -110,97 +152,78 @@ func (h host) open(t testing.TB, security connect.Security) *Session {
 	return s
 }
 
-// onEach runs a test on both servers.
-func onEach(t *testing.T, delimiter string, test func(t *testing.T, h host)) {
-	t.Run("dovecot", func(t *testing.T) {
-		h, _ := dovecot(t, delimiter)
-		test(t, h)
-	})
-	t.Run("in process", func(t *testing.T) { test(t, inProcess(t, delimiter)) })
-}
-
 func letter(n int) string {
 	return fmt.Sprintf("From: a%d@example.com\r\nSubject: number %d\r\nMessage-ID: <%d@example.com>\r\nDate: Sat, 21 Nov 2026 10:00:00 +0900\r\n\r\nText %d\r\n", n, n, n, n)
 }
 
-// TestRealRound takes mails in each way of connecting.
-func TestRealRound(t *testing.T) {
-	onEach(t, "/", func(t *testing.T, h host) {
-		huge := "Subject: huge\r\n\r\n" + strings.Repeat(strings.Repeat("x", 76)+"\r\n", 3*memoryLimit/78)
-		h.deliver(letter(1))
-		h.deliver(huge)
-		h.deliver(letter(3))
-		for _, security := range []connect.Security{connect.Plain, connect.StartTLS, connect.TLS} {
-			s := h.open(t, security)
-			state := s.State()
-			if state.Messages != 3 || state.UIDNext != 4 || state.UIDValidity == 0 {
-				t.Errorf("%s: state %+v", security, state)
-			}
-			list, err := s.List(t.Context(), 1)
-			if err != nil || len(list) != 3 || list[0].UID != 1 || list[1].Size != int64(len(huge)) {
-				t.Fatalf("%s: %v, %v", security, list, err)
-			}
-			if late, err := s.List(t.Context(), 1000); err != nil || len(late) != 0 {
-				t.Errorf("%s: from 1000: %v, %v", security, late, err)
-			}
-			var mails []got
-			missing, err := s.Fetch(t.Context(), append(list, Listed{UID: 77}), collect(&mails))
-			want := []got{{1, letter(1), int64(len(letter(1))), false}, {2, huge, int64(len(huge)), false}, {3, letter(3), int64(len(letter(3))), false}}
-			if err != nil || !reflect.DeepEqual(mails, want) || !reflect.DeepEqual(missing, []uint32{77}) {
-				t.Errorf("%s: %d mails, missing %v, %v", security, len(mails), missing, err)
-			}
-			headers := map[uint32]string{}
-			if err := s.Headers(t.Context(), []uint32{1, 3, 99}, func(uid uint32, size int64, header []byte) error {
-				headers[uid] = string(header)
-				return nil
-			}); err != nil || len(headers) != 2 || !strings.Contains(headers[3], "Message-ID: <3@example.com>\r\n") || !strings.HasSuffix(headers[1], "\r\n\r\n") {
-				t.Errorf("%s: %v, %v", security, headers, err)
-			}
-			if again, err := s.List(t.Context(), 1); err != nil || slices.Contains(again[0].Flags, `\Seen`) {
-				t.Errorf("%s: reading left a trace: %v, %v", security, again, err)
-			}
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
+// round takes mails in each way of connecting.
+func round(t *testing.T, h host) {
+	huge := "Subject: huge\r\n\r\n" + strings.Repeat(strings.Repeat("x", 76)+"\r\n", 3*memoryLimit/78)
+	h.deliver(letter(1))
+	h.deliver(huge)
+	h.deliver(letter(3))
+	for _, security := range []connect.Security{connect.Plain, connect.StartTLS, connect.TLS} {
+		s := h.open(t, security)
+		state := s.State()
+		if state.Messages != 3 || state.UIDNext != 4 || state.UIDValidity == 0 {
+			t.Errorf("%s: state %+v", security, state)
 		}
-	})
-}
-
-// TestRealMaxSize reads the beginning of a larger mail only.
-func TestRealMaxSize(t *testing.T) {
-	onEach(t, "/", func(t *testing.T, h host) {
-		long := "Subject: long\r\n\r\n" + strings.Repeat("x", 5000) + "\r\n"
-		h.deliver(long)
-		h.deliver(letter(2))
-		set := h.settings(t, connect.TLS)
-		set.MaxSize = 1000
-		s, err := Open(t.Context(), set)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
 		list, err := s.List(t.Context(), 1)
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || len(list) != 3 || list[0].UID != 1 || list[1].Size != int64(len(huge)) {
+			t.Fatalf("%s: %v, %v", security, list, err)
+		}
+		if late, err := s.List(t.Context(), 1000); err != nil || len(late) != 0 {
+			t.Errorf("%s: from 1000: %v, %v", security, late, err)
 		}
 		var mails []got
-		missing, err := s.Fetch(t.Context(), list, collect(&mails))
-		want := []got{{2, letter(2), int64(len(letter(2))), false}, {1, long[:1000], int64(len(long)), true}}
-		if err != nil || missing != nil || !reflect.DeepEqual(mails, want) {
-			t.Errorf("%v, missing %v, %v", mails, missing, err)
+		missing, err := s.Fetch(t.Context(), append(list, Listed{UID: 77}), collect(&mails))
+		want := []got{{1, letter(1), int64(len(letter(1))), false}, {2, huge, int64(len(huge)), false}, {3, letter(3), int64(len(letter(3))), false}}
+		if err != nil || !reflect.DeepEqual(mails, want) || !reflect.DeepEqual(missing, []uint32{77}) {
+			t.Errorf("%s: %d mails, missing %v, %v", security, len(mails), missing, err)
 		}
-	})
-}
-
-// TestRealActions: seen, moved to a folder that has to be made, deleted; and
-// all of it again when the mails are gone.
-func TestRealActions(t *testing.T) {
-	for name, delimiter := range map[string]string{"slash": "/", "dot": "."} {
-		t.Run(name, func(t *testing.T) { onEach(t, delimiter, func(t *testing.T, h host) { actOn(t, h, delimiter) }) })
+		headers := map[uint32]string{}
+		if err := s.Headers(t.Context(), []uint32{1, 3, 99}, func(uid uint32, size int64, header []byte) error {
+			headers[uid] = string(header)
+			return nil
+		}); err != nil || len(headers) != 2 || !strings.Contains(headers[3], "Message-ID: <3@example.com>\r\n") || !strings.HasSuffix(headers[1], "\r\n\r\n") {
+			t.Errorf("%s: %v, %v", security, headers, err)
+		}
+		if again, err := s.List(t.Context(), 1); err != nil || slices.Contains(again[0].Flags, `\Seen`) {
+			t.Errorf("%s: reading left a trace: %v, %v", security, again, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
-func actOn(t *testing.T, h host, delimiter string) {
+// maxSize reads the beginning of a larger mail only.
+func maxSize(t *testing.T, h host) {
+	long := "Subject: long\r\n\r\n" + strings.Repeat("x", 5000) + "\r\n"
+	h.deliver(long)
+	h.deliver(letter(2))
+	set := h.settings(t, connect.TLS)
+	set.MaxSize = 1000
+	s, err := Open(t.Context(), set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	list, err := s.List(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mails []got
+	missing, err := s.Fetch(t.Context(), list, collect(&mails))
+	want := []got{{2, letter(2), int64(len(letter(2))), false}, {1, long[:1000], int64(len(long)), true}}
+	if err != nil || missing != nil || !reflect.DeepEqual(mails, want) {
+		t.Errorf("%v, missing %v, %v", mails, missing, err)
+	}
+}
+
+// actions: seen, moved to a folder that has to be made, deleted; and
+// all of it again when the mails are gone.
+func actions(t *testing.T, h host) {
 	for n := range 6 {
 		h.deliver(letter(n))
 	}
@@ -226,12 +249,12 @@ func actOn(t *testing.T, h host, delimiter string) {
 		t.Errorf("left: %v, %v", list, err)
 	}
 	for folder, want := range map[string]int{"INBOX": 1, "Helpdesk/Done": 2, "Helpdesk/Ignored": 1} {
-		if got := h.folder(strings.ReplaceAll(folder, "/", delimiter)); got != want {
+		if got := h.folder(strings.ReplaceAll(folder, "/", h.delimiter)); got != want {
 			t.Errorf("%d mails in %s, want %d", got, folder, want)
 		}
 	}
 	set := h.settings(t, connect.TLS)
-	set.Folder = strings.ReplaceAll("受信済み/完了", "/", delimiter)
+	set.Folder = "受信済み/完了"
 	done, err := Open(t.Context(), set)
 	if err != nil {
 		t.Fatal(err)
@@ -242,97 +265,90 @@ func actOn(t *testing.T, h host, delimiter string) {
 	}
 }
 
-// TestRealIdle: a mail that arrives while we wait ends the wait, and so does
+// idle: a mail that arrives while we wait ends the wait, and so does
 // the end of the context, after which the session still works.
-func TestRealIdle(t *testing.T) {
-	onEach(t, "/", func(t *testing.T, h host) {
-		s := h.open(t, connect.TLS)
-		s.period = 50 * time.Millisecond // re-issued meanwhile
-		if _, err := s.List(t.Context(), 1); err != nil {
-			t.Fatal(err)
-		}
-		delivered := time.AfterFunc(200*time.Millisecond, func() { h.deliver(letter(1)) })
-		defer delivered.Stop()
-		if err := s.Wait(t.Context(), time.Minute); err != nil {
-			t.Fatal(err)
-		}
-		if list, err := s.List(t.Context(), 1); err != nil || len(list) != 1 {
-			t.Errorf("%v, %v", list, err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		stop := time.AfterFunc(80*time.Millisecond, cancel)
-		defer stop.Stop()
-		if err := s.Wait(ctx, time.Minute); err != context.Canceled {
-			t.Error(err)
-		}
-		if list, err := s.List(t.Context(), 1); err != nil || len(list) != 1 {
-			t.Errorf("after the wait was cancelled: %v, %v", list, err)
-		}
-	})
+func idle(t *testing.T, h host) {
+	s := h.open(t, connect.TLS)
+	s.period = 50 * time.Millisecond // re-issued meanwhile
+	if _, err := s.List(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	delivered := time.AfterFunc(200*time.Millisecond, func() { h.deliver(letter(1)) })
+	defer delivered.Stop()
+	if err := s.Wait(t.Context(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := s.List(t.Context(), 1); err != nil || len(list) != 1 {
+		t.Errorf("%v, %v", list, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	stop := time.AfterFunc(80*time.Millisecond, cancel)
+	defer stop.Stop()
+	if err := s.Wait(ctx, time.Minute); err != context.Canceled {
+		t.Error(err)
+	}
+	if list, err := s.List(t.Context(), 1); err != nil || len(list) != 1 {
+		t.Errorf("after the wait was cancelled: %v, %v", list, err)
+	}
 }
 
-// TestRealPolling sees a new mail by NOOP.
-func TestRealPolling(t *testing.T) {
-	onEach(t, "/", func(t *testing.T, h host) {
-		set := h.settings(t, connect.StartTLS)
-		set.NoIdle = true
-		s, err := Open(t.Context(), set)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		h.deliver(letter(1))
-		if err := s.Wait(t.Context(), time.Millisecond); err != nil {
-			t.Fatal(err)
-		}
-		if list, err := s.List(t.Context(), 1); err != nil || len(list) != 1 || s.State().Messages != 1 {
-			t.Errorf("%v, %v, %+v", list, err, s.State())
-		}
-	})
+// polling sees a new mail by NOOP.
+func polling(t *testing.T, h host) {
+	set := h.settings(t, connect.StartTLS)
+	set.NoIdle = true
+	s, err := Open(t.Context(), set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	h.deliver(letter(1))
+	if err := s.Wait(t.Context(), time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := s.List(t.Context(), 1); err != nil || len(list) != 1 || s.State().Messages != 1 {
+		t.Errorf("%v, %v, %+v", list, err, s.State())
+	}
 }
 
-// TestRealRefusals: what the server refuses has its step, code and words.
-func TestRealRefusals(t *testing.T) {
-	onEach(t, "/", func(t *testing.T, h host) {
-		password, folder, certificate := h.settings(t, connect.TLS), h.settings(t, connect.StartTLS), h.settings(t, connect.TLS)
-		password.Password = "s3cret wrong"
-		folder.Folder = "Support/Missing"
-		certificate.Roots = x509.NewCertPool()
-		for _, test := range []struct {
-			name      string
-			settings  Settings
-			step      string
-			code      string
-			temporary bool
-		}{
-			{"password", password, mail.StepLogin, "AUTHENTICATIONFAILED", false},
-			{"folder", folder, mail.StepSelect, h.noFolder, h.noFolder == ""},
-			{"certificate", certificate, mail.StepTLS, "", false},
-		} {
-			_, err := Open(t.Context(), test.settings)
-			if err == nil {
-				t.Errorf("%s: no error", test.name)
-				continue
-			}
-			e := failure(t, err)
-			if e.Step != test.step || e.Code != test.code || e.Temporary != test.temporary {
-				t.Errorf("%s: %+v", test.name, e)
-			}
-			if e.Step != mail.StepTLS && e.Text == "" {
-				t.Errorf("%s: nothing of the server's words in %+v", test.name, e)
-			}
+// refusals: what the server refuses has its step, code and words.
+func refusals(t *testing.T, h host) {
+	password, folder, certificate := h.settings(t, connect.TLS), h.settings(t, connect.StartTLS), h.settings(t, connect.TLS)
+	password.Password = "s3cret wrong"
+	folder.Folder = "Support/Missing"
+	certificate.Roots = x509.NewCertPool()
+	for _, test := range []struct {
+		name      string
+		settings  Settings
+		step      string
+		code      string
+		temporary bool
+	}{
+		{"password", password, mail.StepLogin, "AUTHENTICATIONFAILED", false},
+		{"folder", folder, mail.StepSelect, h.noFolder, h.noFolder == ""},
+		{"certificate", certificate, mail.StepTLS, "", false},
+	} {
+		_, err := Open(t.Context(), test.settings)
+		if err == nil {
+			t.Errorf("%s: no error", test.name)
+			continue
 		}
-		unknown := x509.UnknownAuthorityError{}
-		if _, err := Open(t.Context(), certificate); !errors.As(err, &unknown) {
-			t.Errorf("wrong certificate: %v", err)
+		e := failure(t, err)
+		if e.Step != test.step || e.Code != test.code || e.Temporary != test.temporary {
+			t.Errorf("%s: %+v", test.name, e)
 		}
-	})
+		if e.Step != mail.StepTLS && e.Text == "" {
+			t.Errorf("%s: nothing of the server's words in %+v", test.name, e)
+		}
+	}
+	unknown := x509.UnknownAuthorityError{}
+	if _, err := Open(t.Context(), certificate); !errors.As(err, &unknown) {
+		t.Errorf("wrong certificate: %v", err)
+	}
 }
 
-// TestDovecotExpunged: a mail that another client removes between our list and
+// expunged: a mail that another client removes between our list and
 // our fetch is missing, and no error, whichever way it went.
-func TestDovecotExpunged(t *testing.T) {
-	h, hosts := dovecot(t, "/")
+func expunged(t *testing.T, h host) {
 	for n := range 5 {
 		h.deliver(letter(n))
 	}
@@ -366,7 +382,7 @@ func TestDovecotExpunged(t *testing.T) {
 	}
 
 	// Removed from the disk behind Dovecot's back.
-	files, err := filepath.Glob(filepath.Join(hosts.Dir, "mail/mail.test/support/cur/*"))
+	files, err := filepath.Glob(filepath.Join(h.hosts.Dir, "mail/mail.test", strings.TrimSuffix(h.user, "@mail.test"), "cur/*"))
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
@@ -384,16 +400,15 @@ func TestDovecotExpunged(t *testing.T) {
 	}
 }
 
-// TestDovecotUIDValidity: a new one is seen when the folder is opened again.
-func TestDovecotUIDValidity(t *testing.T) {
-	h, hosts := dovecot(t, "/")
+// uidValidity: a new one is seen when the folder is opened again.
+func uidValidity(t *testing.T, h host) {
 	h.deliver(letter(1))
 	first := h.open(t, connect.TLS)
 	before := first.State()
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := hosts.NewUIDValidity(realUser, "INBOX"); err != nil {
+	if err := h.hosts.NewUIDValidity(h.user, "INBOX"); err != nil {
 		t.Fatal(err)
 	}
 	if after := h.open(t, connect.TLS).State(); after.UIDValidity <= before.UIDValidity || after.Messages != 1 {
@@ -401,9 +416,8 @@ func TestDovecotUIDValidity(t *testing.T) {
 	}
 }
 
-// TestDovecotSparse fetches and moves more UIDs, with gaps, than fit into a command.
-func TestDovecotSparse(t *testing.T) {
-	h, _ := dovecot(t, "/")
+// sparse fetches and moves more UIDs, with gaps, than fit into a command.
+func sparse(t *testing.T, h host) {
 	const n = 2*maxRanges + 101
 	for i := range 2 * n {
 		h.deliver(letter(i))
@@ -435,7 +449,7 @@ func TestDovecotSparse(t *testing.T) {
 
 // BenchmarkDovecot reads 5,000 mails of about 7 kB, 200 in a command.
 func BenchmarkDovecot(b *testing.B) {
-	h, _ := dovecot(b, "/")
+	h := dovecot(b, "/", []string{"load@mail.test"})[0]
 	const n, chunk = 5000, 200
 	body := strings.Repeat(strings.Repeat("x", 76)+"\r\n", 90)
 	for i := range n {

@@ -115,7 +115,7 @@ func (s *Session) selectFolder(ctx context.Context) error {
 		})
 	}
 	err := open(s.settings.Folder)
-	if !hasCode(err, "NONEXISTENT", "TRYCREATE", "") {
+	if !hasCode(err, "NONEXISTENT", "TRYCREATE", "CANNOT", "") {
 		return err
 	}
 	name, nameErr := s.folderName(ctx, mail.StepSelect, s.settings.Folder)
