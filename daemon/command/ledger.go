@@ -6,40 +6,12 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"helpdesk/store"
 	"helpdesk/ui"
 )
-
-// line is the JSON of a ledger line.
-type line struct {
-	ID        int64     `json:"id"`
-	Desk      string    `json:"desk"`
-	Mailbox   string    `json:"mailbox"`
-	UID       string    `json:"uid"`
-	MessageID string    `json:"message_id"`
-	From      string    `json:"from"`
-	Subject   string    `json:"subject"`
-	SeenAt    time.Time `json:"seen_at"`
-	Outcome   string    `json:"outcome"`
-	Rule      string    `json:"rule"`
-	Reason    string    `json:"reason"`
-	Request   string    `json:"request"`
-}
-
-func newLine(e store.Entry, words ui.Words) line {
-	uid := e.UIDL
-	if uid == "" {
-		uid = strconv.FormatUint(uint64(e.UID), 10)
-	}
-	return line{
-		ID: e.ID, Desk: e.Desk, Mailbox: e.Mailbox, UID: uid, MessageID: e.MessageID, From: e.From.Address, Subject: e.Subject,
-		SeenAt: e.SeenAt, Outcome: e.Outcome, Rule: e.Rule, Reason: strings.Join(words.Reason(e), " "), Request: e.Request,
-	}
-}
 
 func (e *env) ledgerCommand() *cobra.Command {
 	var filter store.EntryFilter
@@ -58,11 +30,10 @@ func (e *env) ledgerCommand() *cobra.Command {
 			}
 			words := ui.WordsIn(conf.Language)
 			if e.asJSON {
-				lines := make([]line, len(entries))
 				for i := range entries {
-					lines[i] = newLine(entries[i], words)
+					entries[i].Reason = strings.Join(words.Reason(entries[i]), " ")
 				}
-				return printJSON(e.stdout, lines)
+				return printJSON(e.stdout, append([]store.Entry{}, entries...))
 			}
 			if len(entries) == 0 {
 				_, err := fmt.Fprintln(e.stdout, "The ledger is empty: no mail was seen yet.")
