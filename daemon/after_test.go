@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"helpdesk/store"
 )
@@ -142,4 +145,37 @@ func TestOutage(t *testing.T) {
 	o.settled()
 	o.inbox("taro@customer.test", 3)
 	o.inbox("aki@mail.test", 3)
+}
+
+// TestRefusedMove: a server that refuses to move mail holds up nothing. The
+// status says so, and the mail is moved when the server lets it.
+func TestRefusedMove(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, func(s *officeSettings) { s.After, s.Idle, s.Poll = "move", false, "5s" })
+	inTheWay := filepath.Join(o.hosts.Dir, "mail", "mail.test", "support", ".Helpdesk.Done")
+	if err := os.MkdirAll(filepath.Dir(inTheWay), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(inTheWay, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.start()
+	o.mailboxOK()
+	o.send("p1@customer.test", "support@mail.test", plain(1))
+	o.request("SUP-1", 1)
+	o.send("p2@customer.test", "support@mail.test", plain(2))
+	o.request("SUP-2", 1)
+	o.eventually("the status says that the server refuses", func(ctx context.Context) (bool, error) {
+		s, err := o.info.Status(ctx)
+		return err == nil && len(s.Warnings) == 1 && s.Desks[0].Mailbox.State == "ok", err
+	})
+	if err := os.Remove(inTheWay); err != nil {
+		t.Fatal(err)
+	}
+	o.clock.Store(int64(20 * time.Minute))
+	o.eventually("both mails are moved", func(context.Context) (bool, error) { return o.count("support@mail.test", "Helpdesk/Done") == 2, nil })
+	o.eventually("the warning is gone", func(ctx context.Context) (bool, error) {
+		s, err := o.info.Status(ctx)
+		return err == nil && len(s.Warnings) == 0, err
+	})
 }

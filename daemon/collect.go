@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"helpdesk/daemon/desk"
+	"helpdesk/mail"
 	"helpdesk/mail/fetch"
 	"helpdesk/store"
 )
@@ -16,23 +18,25 @@ import (
 // polls. It asks the server what lies there, takes what has no position yet,
 // and tells the server only what is committed.
 type collector struct {
-	desk     *desk.Settings
-	settings func() (fetch.Settings, error) // read at each log-in
-	fetch    fetch.Settings                 // of the present session
-	poll     time.Duration
-	process  bool // backlog = "process": the first start takes the old mail too
-	store    *store.Store
-	taker    *desk.Taker
-	health   *health
-	now      func() time.Time
-	log      *slog.Logger
-	taken    func(queued bool) // called after each commit
-	subject  string            // of the health table
-	attempts backoff
-	breaks   map[uint32]breakage
-	aside    map[uint32]store.Position // mails set aside that are tried again in this round
-	old      []uint32                  // mails of before the first start, still to be recorded; nil: not listed yet
-	careful  bool                      // one mail a command: the last fetch broke, nobody knows at which mail
+	desk      *desk.Settings
+	settings  func() (fetch.Settings, error) // read at each log-in
+	fetch     fetch.Settings                 // of the present session
+	poll      time.Duration
+	process   bool // backlog = "process": the first start takes the old mail too
+	store     *store.Store
+	taker     *desk.Taker
+	health    *health
+	now       func() time.Time
+	log       *slog.Logger
+	taken     func(queued bool) // called after each commit
+	subject   string            // of the health table
+	attempts  backoff
+	breaks    map[uint32]breakage
+	refusal   atomic.Pointer[mail.Error] // why the server would not mark, move or delete a mail; nil: it did
+	tellAgain time.Time                  // when the server is asked again after a refusal
+	aside     map[uint32]store.Position  // mails set aside that are tried again in this round
+	old       []uint32                   // mails of before the first start, still to be recorded; nil: not listed yet
+	careful   bool                       // one mail a command: the last fetch broke, nobody knows at which mail
 }
 
 // breakage is where the connection broke in a mail, and how often there.
@@ -76,10 +80,10 @@ func (c *collector) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.tellPending(ctx, s, box); err != nil {
-		return err
-	}
 	for {
+		if err := c.tellPending(ctx, s, box); err != nil {
+			return err
+		}
 		if err := c.round(ctx, s, &box); err != nil {
 			return err
 		}
@@ -246,6 +250,20 @@ func (c *collector) chunk(mails []fetch.Listed) int {
 	return len(mails)
 }
 
+// How often the connection must break at a mail before it is set aside: in the
+// middle of it, at the same byte; or before its first byte, where it may be
+// the server that is ill and not the mail.
+const (
+	breaksWithin = 2
+	breaksBefore = 4
+)
+
+// Values of breakage.offset where no byte of the mail came.
+const (
+	notBegun = -1 // the connection broke
+	notSent  = -2 // the server went on without it
+)
+
 // broke handles a fetch that failed. A mail at which the connection broke
 // twice at the same byte is set aside; when nobody knows which mail it was,
 // the next fetches ask for one at a time until it shows.
@@ -254,11 +272,10 @@ func (c *collector) broke(ctx context.Context, box store.Mailbox, chunk []fetch.
 		return err
 	}
 	var interrupted *fetch.Interrupted
-	uid, offset := uint32(0), int64(-1)
-	if errors.As(err, &interrupted) {
-		uid, offset = interrupted.UID, interrupted.Offset
-	}
-	if uid == 0 && len(chunk) == 1 {
+	uid, offset, enough := uint32(0), int64(notBegun), breaksBefore
+	if errors.As(err, &interrupted) && interrupted.Started {
+		uid, offset, enough = interrupted.UID, interrupted.Offset, breaksWithin
+	} else if len(chunk) == 1 {
 		uid = chunk[0].UID
 	}
 	if uid == 0 {
@@ -266,8 +283,12 @@ func (c *collector) broke(ctx context.Context, box store.Mailbox, chunk []fetch.
 		return err
 	}
 	b := c.breaks[uid]
-	if b.count == 0 || b.offset != offset {
-		c.breaks[uid] = breakage{offset: offset, count: 1}
+	if b.offset != offset {
+		b = breakage{offset: offset}
+	}
+	b.count++
+	c.breaks[uid] = b
+	if b.count < enough {
 		return err
 	}
 	return errors.Join(err, c.setAside(ctx, box, chunk, uid, offset, err.Error()))
@@ -276,10 +297,9 @@ func (c *collector) broke(ctx context.Context, box store.Mailbox, chunk []fetch.
 // unsent counts how often the server listed a mail and did not send it; the
 // second time it is set aside as one at which the connection breaks.
 func (c *collector) unsent(ctx context.Context, box store.Mailbox, chunk []fetch.Listed, missing []uint32) (again []uint32, err error) {
-	const never = -2 // no byte of it was ever sent
 	for _, uid := range missing {
-		if b := c.breaks[uid]; b.count == 0 || b.offset != never {
-			c.breaks[uid] = breakage{offset: never, count: 1}
+		if b := c.breaks[uid]; b.count == 0 || b.offset != notSent {
+			c.breaks[uid] = breakage{offset: notSent, count: 1}
 			again = append(again, uid)
 		} else if err := c.setAside(ctx, box, chunk, uid, 0, "the server lists this mail and does not send it"); err != nil {
 			return nil, err

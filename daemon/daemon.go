@@ -79,6 +79,8 @@ type runningDesk struct {
 	conf     *config.Desk
 	settings *desk.Settings
 	relay    string // health subject of its relay
+
+	collector *collector // nil while a fault of the configuration keeps the mailbox closed
 }
 
 func (d *runningDesk) mailbox() string { return "mailbox:" + strconv.FormatInt(d.settings.ID, 10) }
@@ -213,7 +215,11 @@ func (d *daemon) prepareDesk(ctx context.Context, c *config.Desk) (*runningDesk,
 	if c.OwnRelay {
 		relay = "relay:" + strconv.FormatInt(stored.ID, 10)
 	}
-	return &runningDesk{conf: c, settings: s, relay: relay}, nil
+	r := &runningDesk{conf: c, settings: s, relay: relay}
+	if len(c.Closed) == 0 {
+		r.collector = d.newCollector(r)
+	}
+	return r, nil
 }
 
 // agent is the person behind an address in a desk's list of agents.
@@ -308,11 +314,11 @@ func (d *daemon) serve(ctx context.Context, listener net.Listener) error {
 	}
 	defer server.Close()
 	for _, r := range d.desks {
-		if len(r.conf.Closed) > 0 {
+		if r.collector == nil {
 			d.health.set(ctx, r.mailbox(), stateStopped)
 			continue
 		}
-		d.super.start(ctx, r.mailbox(), d.newCollector(r).run)
+		d.super.start(ctx, r.mailbox(), r.collector.run)
 	}
 	for _, one := range d.deliver {
 		d.super.start(ctx, one.subject, one.run)

@@ -2,10 +2,12 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"helpdesk/daemon/desk"
 	"helpdesk/mail"
@@ -204,8 +206,12 @@ func (r *renumbering) before(header []byte) bool {
 }
 
 // tellPending tells the server what was committed and not yet told, because
-// the connection or the process ended in between.
+// the connection or the process ended in between, or because it refused. After
+// a refusal it is asked again every quarter of an hour.
 func (c *collector) tellPending(ctx context.Context, s *fetch.Session, box store.Mailbox) error {
+	if c.refusal.Load() != nil && c.now().Before(c.tellAgain) {
+		return nil
+	}
 	pending, err := c.store.Pending(ctx, box.ID, box.UIDValidity)
 	if err != nil {
 		return fmt.Errorf("reading what the server is to be told: %w", err)
@@ -228,9 +234,18 @@ func (c *collector) tell(ctx context.Context, s *fetch.Session, box store.Mailbo
 		}
 	}
 	for _, act := range slices.Sorted(maps.Keys(acts)) {
-		if err := s.Acknowledge(ctx, action(act), acts[act]); err != nil {
+		err := s.Acknowledge(ctx, action(act), acts[act])
+		var refusal *mail.Error
+		if err != nil && !s.Broken() && ctx.Err() == nil && errors.As(err, &refusal) {
+			// The mail is taken and safe; that it lies where it lay holds up nobody.
+			c.log.Warn("the server refuses what it was told", "mailbox", c.subject, "act", act, "mails", len(acts[act]), "error", err)
+			c.refusal.Store(refusal)
+			c.tellAgain = c.now().Add(15 * time.Minute)
+			return nil
+		} else if err != nil {
 			return err
 		}
+		c.refusal.Store(nil)
 		if err := c.store.Write(ctx, func(tx *store.Tx) error {
 			return tx.ClearPending(box.ID, box.UIDValidity, acts[act])
 		}); err != nil {

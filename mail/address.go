@@ -14,6 +14,7 @@ func parseAddresses(s, fallback string) (list []Address, more bool) {
 	if s == "" {
 		return nil, false
 	}
+	s = rawText(s, fallback) // raw Japanese text holds bytes that look like quotes and commas
 	p := addressParser{s: s, fallback: fallback, lastSemicolon: strings.LastIndexByte(s, ';'), lastAngle: strings.LastIndexByte(s, '<'), lastClose: strings.LastIndexByte(s, '>')}
 	for p.i < len(p.s) {
 		if len(p.out) >= maxAddresses {

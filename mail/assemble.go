@@ -179,7 +179,7 @@ func isSentFrom(l string) bool {
 	lower := strings.ToLower(l)
 	for _, p := range sentFromByStart[lower[0]] {
 		if strings.HasPrefix(lower, p) {
-			return len(strings.Fields(lower)) <= 14 && !strings.Contains(lower, ", ")
+			return len(strings.Fields(lower)) <= 14 && !strings.Contains(lower, ", ") && (p == mySentFrom || containsAny(lower, deviceWords))
 		}
 	}
 	return false

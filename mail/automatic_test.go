@@ -1,6 +1,9 @@
 package mail
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestAutomatic(t *testing.T) {
 	const person = "From: Anna <a@example.com>\nTo: s@example.org\nSubject: Printer\nDate: Tue, 6 Jan 2026 10:00:00 +0000\n"
@@ -88,6 +91,9 @@ var bounceCases = []struct {
 		Bounce{"slow@example.com", "4.4.1", false, "421 busy", ""}},
 	{"unknown sender", "From: Mail Gateway <gateway@example.com>\nSubject: Undeliverable message\n\nYour message was not delivered to gone@example.com\n550 user unknown\n\n----- Original message follows -----\n\nMessage-ID: <original@example.org>\nSubject: x\n",
 		Bounce{"gone@example.com", "5.1.1", true, "550 user unknown", "original@example.org"}},
+	{"domino", "From: Postmaster@example.com\nSubject: DELIVERY FAILURE: User gone (gone@example.com) not listed in Domino Directory\n\nYour message\n\n  Subject: x\n\nwas not delivered to:\n\n  gone@example.com\n\nbecause:\n\n  User gone (gone@example.com) not listed in Domino Directory\n",
+		Bounce{"gone@example.com", "5.1.1", true, "User gone (gone@example.com) not listed in Domino Directory", ""}},
+	{"vague status", strings.Replace(strings.Replace(dsn, "Status: 5.1.1", "Status: 5.0.0", 1), "550 5.1.1", "550", 2), Bounce{"gone@example.com", "5.1.1", true, "550 <gone@example.com>: User unknown", "original@example.org"}},
 	{"docomo", "From: mail delivery system <postmaster@docomo.ne.jp>\nSubject: Undelivered Mail\nContent-Type: text/plain; charset=utf-8\n\n次のあて先へのメッセージはエラーのため送信できませんでした。\n550 Unknown user gone@docomo.ne.jp\n",
 		Bounce{"gone@docomo.ne.jp", "5.1.1", true, "550 Unknown user gone@docomo.ne.jp", ""}},
 	{"exchange", "From: postmaster@example.com\nSubject: Undeliverable: Hello\n\nDelivery has failed to these recipients or distribution lists:\n\ngone@example.com\nThe recipient's mailbox is full.\n#550 5.2.2 STOREDRV; mailbox full ##\n",

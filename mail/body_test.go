@@ -49,12 +49,15 @@ func TestOddBodies(t *testing.T) {
 		{"base64 with footer", oddMails[13], "Grüße\n--\na footer of the list", ProblemBadBase64},
 		{"base64 by name only", "Content-Transfer-Encoding: base64\n\nPlain words, after all.\nTwo lines.\n", "Plain words, after all.\nTwo lines.", ProblemBadBase64},
 		{"end of boundary with a sign", "Content-Type: multipart/mixed; boundary=x\n\n--x\n\ntext\n--x-->\nepilogue", "text", ""},
+		{"both forms in a mixed", "Content-Type: multipart/mixed; boundary=x\n\n--x\n\nHello Bob, the printer burns.\n--x\nContent-Type: text/html\n\n<p>Hello Bob, the <a href=https://example.com/p>printer</a> burns.</p>\n--x--\n", "Hello Bob, the printer burns.", ""},
+		{"a footer in HTML", "Content-Type: multipart/mixed; boundary=x\n\n--x\n\nHello Bob, the printer burns.\n--x\nContent-Type: text/html\n\n<p>This mail is confidential.</p>\n--x--\n", "Hello Bob, the printer burns.\n\nThis mail is confidential.", ""},
 		{"damaged quoted-printable", oddMails[14], "==zz soft", ProblemBadQuoted},
 		{"html only", oddMails[15], "only HTML", ""},
 		{"html called plain", oddMails[16], "HTML called plain", ""},
 		{"mail as a mail", oddMails[17], "From: b@example.com\nSubject: inner\n\ninner text", ""},
 		{"uuencode", oddMails[18], "see file\n\nbye", ""},
 		{"flowed", oddMails[19], "This line goes on.\n> quoted too\n-- \nsig", ""},
+		{"flowed, space deleted", "Content-Type: text/plain; charset=utf-8; format=flowed; delsp=yes\n\n長い行が \n続きます。\n次の行\n", "長い行が続きます。\n次の行", ""},
 		{"empty plain beside html", oddMails[20], "full", ""},
 		{"encrypted", oddMails[21], "", ProblemEncrypted},
 		{"inner not closed", oddMails[23], "inner not closed\n\nouter", ProblemOpenBoundary},
@@ -76,6 +79,7 @@ func TestOddHeaders(t *testing.T) {
 		{"line without colon", oddMails[4], "later", "a@example.com", ProblemNoColon},
 		{"folded", oddMails[6], "a b c", "", ProblemNoFrom},
 		{"folded wrongly", "From: a@example.com\nSubject: first half\nsecond half\nTo: b@example.com\n\ntext", "first half second half", "a@example.com", ProblemNoColon},
+		{"lines of junk", "Received: from x\n\\tby y\n\\tid z\nFrom: a@example.com\nSubject: x\n\ntext", "x", "a@example.com", ProblemNoColon},
 		{"space before colon", "From : a@example.com\nSubject : x\n\ntext", "x", "a@example.com", ""},
 		{"several from", "From: one\nFrom: a@example.com\nSubject: x\n\ntext", "x", "a@example.com", ProblemManyFrom},
 		{"sender only", "Sender: a@example.com\nSubject: x\n\ntext", "x", "a@example.com", ProblemNoFrom},
@@ -94,6 +98,21 @@ func TestOddHeaders(t *testing.T) {
 	m, err := Parse(strings.NewReader("From: a@example.com\rSubject: x\r\rold Macintosh\rtext\r"))
 	if err != nil || m.Subject != "x" || m.Text != "old Macintosh\ntext" {
 		t.Errorf("CR line ends: %+v", m)
+	}
+}
+
+func TestRawFileNames(t *testing.T) {
+	for in, want := range map[string]string{
+		"attachment; filename=\"\x83\\\x83t\x83g.txt\"":   "ソフト.txt",
+		"attachment; filename=\"\x1b$B%F%9%H\x1b(B.txt\"": "テスト.txt",
+		"attachment; filename=テスト.txt":                    "テスト.txt",
+		"attachment; filename=":                           "part-1.pdf",
+		"attachment; filename=\"..\\..\\x.pdf\"":          "x.pdf",
+	} {
+		m := parseString(t, "From: a@example.com\nContent-Type: application/pdf\nContent-Disposition: "+in+"\n\nx")
+		if len(m.Attachments) != 1 || m.Attachments[0].Name != want {
+			t.Errorf("%q gives %+v, want %q", in, m.Attachments, want)
+		}
 	}
 }
 

@@ -28,6 +28,11 @@ func bounceOf(m *Message, h header, reports []*node) *Bounce {
 	if b.OriginalMessageID == "" {
 		b.OriginalMessageID = originalID(reports, copied, m)
 	}
+	if strings.HasSuffix(b.Status, ".0.0") { // the words often say more
+		if meant := meantStatus(strings.ToLower(b.Diagnostic), b.Status); meant != "" {
+			b.Status = meant
+		}
+	}
 	if b.Status != "" {
 		b.Permanent = b.Status[0] == '5'
 	}

@@ -139,8 +139,8 @@ func completeFromText(b *Bounce, m *Message, h header, notice string) {
 	}
 }
 
-// meantStatus is the enhanced status that a free text means, "" when it says
-// nothing plain.
+// meantStatus is the enhanced status that a free text (in lower case) means, ""
+// when it says nothing plain. code is a reply code or status: its class counts.
 func meantStatus(text, code string) string {
 	class := "5"
 	if strings.HasPrefix(code, "4") {
@@ -151,7 +151,7 @@ func meantStatus(text, code string) string {
 		return class + ".1.1"
 	case containsAny(text, []string{"mailbox full", "mailbox is full", "over quota", "overquota", "quota exceeded", "exceeds allowed size", "exceeded storage", "mailbox size limit", "account is full", "容量", "空き容量"}):
 		return class + ".2.2"
-	case containsAny(text, []string{"host unknown", "domain not found", "unrouteable mail domain", "no such domain", "host or domain name not found", "name or service not known", "couldn't find any host", "unknown host", "domain does not exist"}):
+	case containsAny(text, []string{"host unknown", "domain not found", "unrouteable mail domain", "no such domain", "no such host", "host or domain name not found", "name or service not known", "couldn't find any host", "unknown host", "domain does not exist"}):
 		return class + ".1.2"
 	case containsAny(text, []string{"too large", "too big", "size limit", "maximum size", "exceeds size", "exceeds the maximum"}):
 		return class + ".3.4"
@@ -238,7 +238,7 @@ func serverLine(notice, recipient string) string {
 			text := paragraphFrom(lines, i)
 			if i+2 < len(lines) && strings.Trim(text, " <>:") == recipient {
 				for j := i + 1; j < len(lines); j++ {
-					if strings.TrimSpace(lines[j]) != "" {
+					if l := strings.TrimSpace(lines[j]); l != "" && !(len(l) < 20 && strings.HasSuffix(l, ":")) { // "because:"
 						return paragraphFrom(lines, j)
 					}
 				}

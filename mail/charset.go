@@ -220,6 +220,9 @@ func decodeCharset(label string, b []byte) (text, problem string) {
 	if bytes.HasPrefix(b, []byte("\xef\xbb\xbf")) && utf8.Valid(b) {
 		return string(b[3:]), ""
 	}
+	if known && isWide(cs.name) && bytes.IndexByte(b, 0) < 0 && utf8.Valid(b) {
+		return string(b), ProblemCharsetGuessed // UTF-16 by name only
+	}
 	if !known || cs.name == "us-ascii" || cs.name == "utf-8" {
 		return decodeUnlabelled(cs, b, problem)
 	}
@@ -242,6 +245,11 @@ func decodeCharset(label string, b []byte) (text, problem string) {
 		problem = ProblemBadCharacters
 	}
 	return text, problem
+}
+
+// isWide says whether a charset has two or four bytes for each character.
+func isWide(name string) bool {
+	return strings.HasPrefix(name, "utf-16") || strings.HasPrefix(name, "utf16") || strings.HasPrefix(name, "utf-32") || name == "ucs-2" || name == "ucs-4" || name == "unicode" || name == "iso-10646-ucs-2" || name == "utf32"
 }
 
 // decodeUnlabelled is for bytes without a usable label, and for those called

@@ -39,6 +39,7 @@ var charsetCases = []struct{ label, in, want string }{
 	{"utf-16le", "G\x00r\x00\xfc\x00", "Grü"},
 	{"utf-16", "\xfe\xff\x00G\x00r\x00\xfc", "Grü"},
 	{"unicode", "G\x00r\x00\xfc\x00", "Grü"},
+	{"utf-16", "plain bytes", "plain bytes"},
 	{"utf-8", "caf\xc3\xa9 und na\xc3\xafve \xff!", "café und naïve \uFFFD!"},
 	{"shift_jis", "Gr\xc3\xbc\xc3\x9fe und sch\xc3\xb6ne W\xc3\xbcnsche", "Grüße und schöne Wünsche"},
 }
@@ -60,6 +61,7 @@ func TestGuessCharset(t *testing.T) {
 		tw = "您好，我們的印表機不能工作了，請您幫助我們解決這個問題，謝謝。"
 		ko = "안녕하세요. 프린터가 작동하지 않습니다. 확인 부탁드립니다. 감사합니다."
 		de = "Guten Tag, der Drucker druckt keine Umlaute mehr: Größe, Übung, ähnlich."
+		pl = "Dzień dobry, drukarka przestała działać w poniedziałek. Proszę o pomoc, dziękuję."
 		fr = "Bonjour, l'imprimante ne répond plus depuis hier, pouvez-vous nous aider s'il vous plaît ? Merci à vous."
 	)
 	for _, c := range []struct {
@@ -72,6 +74,7 @@ func TestGuessCharset(t *testing.T) {
 		{"shift_jis as ascii", "us-ascii", ja, japanese.ShiftJIS}, {"euc-jp as shift_jis", "shift_jis", ja, japanese.EUCJP}, {"shift_jis as utf-8", "utf-8", ja, japanese.ShiftJIS},
 		{"1251", "", ru, charmap.Windows1251}, {"koi8-r", "", ru, charmap.KOI8R}, {"1251 as utf-8", "utf-8", ru, charmap.Windows1251},
 		{"gb", "", zh, simplifiedchinese.GBK}, {"big5", "", tw, traditionalchinese.Big5}, {"euc-kr", "", ko, korean.EUCKR},
+		{"1250", "", pl, charmap.Windows1250}, {"iso-8859-2", "", pl, charmap.ISO8859_2},
 		{"german", "", de, charmap.Windows1252}, {"french", "us-ascii", fr, charmap.Windows1252}, {"french as utf-8", "utf-8", fr, charmap.Windows1252},
 	} {
 		raw, err := c.e.NewEncoder().String(c.text)

@@ -68,7 +68,7 @@ func (w *walker) open(n *node, size int64) (replaced bool) {
 			return false
 		}
 		for i := range t.files {
-			w.files = append(w.files, t.files[i].attach(n.leaf, i+1))
+			w.addFile(t.files[i].attach(n.leaf, i+1))
 		}
 		w.tnefText(n, &t)
 		return len(t.files) > 0 || len(n.kids) > 0
@@ -85,6 +85,15 @@ func (w *walker) open(n *node, size int64) (replaced bool) {
 	return false
 }
 
+// addFile takes an attachment into the list, up to maxParts of them.
+func (w *walker) addFile(a Attachment) {
+	if len(w.files) >= maxParts {
+		w.problem(ProblemTooManyParts)
+		return
+	}
+	w.files = append(w.files, a)
+}
+
 // tnefText makes the text of a TNEF readable where the mail has no other.
 func (w *walker) tnefText(n *node, t *tnef) {
 	kid := &node{kind: kindShown, leaf: -1}
@@ -96,7 +105,8 @@ func (w *walker) tnefText(n *node, t *tnef) {
 	case len(t.rtf) > 0:
 		kid.typ, kid.charset, kid.data = "text/plain", "utf-8", []byte(rtfText(expandRTF(t.rtf)))
 	}
-	if len(kid.data) > 0 {
+	if len(kid.data) > 0 && w.kept+len(kid.data) <= maxAllText {
+		w.kept += len(kid.data)
 		n.kids = append(n.kids, kid)
 	}
 }
@@ -104,14 +114,15 @@ func (w *walker) tnefText(n *node, t *tnef) {
 // openSigned reads the mail inside a signed message as if it stood there.
 func (w *walker) openSigned(n *node, content []byte) {
 	inner := newWalker(bytes.NewReader(content))
-	inner.nested, inner.fallback = w.nested+1, w.fallback
+	inner.nested, inner.fallback, inner.kept, inner.parts = w.nested+1, w.fallback, w.kept, w.parts
 	root, _ := inner.entity(true, 0, "")
+	w.kept, w.parts = inner.kept, inner.parts
 	n.kids = append(n.kids, root)
 	n.kind = kindMixed
 	for _, a := range inner.files {
 		if a.Part < subPart {
 			a.Part = n.leaf + (a.Part+1)*subPart
-			w.files = append(w.files, a)
+			w.addFile(a)
 		}
 	}
 }
@@ -120,7 +131,7 @@ func (w *walker) openSigned(n *node, content []byte) {
 func (w *walker) takeUU(n *node) {
 	files, rest := splitUU(n.data)
 	for i := range files {
-		w.files = append(w.files, files[i].attach(n.leaf, i+1))
+		w.addFile(files[i].attach(n.leaf, i+1))
 	}
 	n.data = rest
 }

@@ -82,6 +82,8 @@ func guessCharset(b []byte) (charset, bool) {
 		{"windows-1251", charmap.Windows1251, nil},
 		{"koi8-r", charmap.KOI8R, nil},
 		{"windows-1252", charmap.Windows1252, nil},
+		{"windows-1250", charmap.Windows1250, nil},
+		{"iso-8859-2", charmap.ISO8859_2, nil},
 	} {
 		text := with(c.e)(sample)
 		var n int
@@ -286,6 +288,8 @@ func letterScore(prev, r rune) int {
 		return 7
 	case lower(r):
 		return 1
+	case r >= 0x100 && r <= 0x17f && prev < 0x80: // Polish, Czech, Hungarian
+		return 6
 	case r >= 0xc0 && r <= 0xde:
 		if lower(prev) {
 			return -3

@@ -103,11 +103,10 @@ func isBlank(line []byte) bool { return len(bytes.TrimLeft(line, " \t\r\n")) == 
 
 // headerReader gathers one header block from a mail.
 type headerReader struct {
-	w       *walker
-	raw     []byte // the field being gathered and those before it
-	starts  []int  // where the fields begin in raw
-	full    bool
-	unended bool // the body begins without an empty line
+	w      *walker
+	raw    []byte // the field being gathered and those before it
+	starts []int  // where the fields begin in raw
+	full   bool
 }
 
 // readHeader reads a header block. When a boundary comes instead of the empty
@@ -185,12 +184,46 @@ func (h *headerReader) bodyBegins(line []byte, top bool) bool {
 	if after != nil && len(after) == 0 || fieldName(after) != nil || len(after) > 0 && (after[0] == ' ' || after[0] == '\t') && len(h.starts) > 0 {
 		return false
 	}
+	if top && h.senderFollows() {
+		return false // several lines of junk inside the header
+	}
 	if len(h.starts) == 0 {
 		h.w.problem(ProblemNoHeader)
 	} else {
 		h.w.problem(ProblemNoEmptyLine)
 	}
 	return true
+}
+
+// lookAhead is how far the header is searched behind lines of junk, in bytes.
+const lookAhead = 2048
+
+// senderFollows says whether From or Subject, neither of which was there yet,
+// comes within a few lines and before any empty one.
+func (h *headerReader) senderFollows() bool {
+	for _, start := range h.starts {
+		if isSenderField(h.raw[start:]) {
+			return false
+		}
+	}
+	in := h.w.in
+	rest := in.buf[in.pos:min(in.end, in.pos+lookAhead)]
+	for len(rest) > 0 {
+		line, after, _ := bytes.Cut(rest, []byte{in.mark})
+		if isBlank(line) {
+			return false
+		}
+		if isSenderField(line) {
+			return true
+		}
+		rest = after
+	}
+	return false
+}
+
+func isSenderField(line []byte) bool {
+	name := fieldName(line)
+	return bytes.EqualFold(name, []byte("from")) || bytes.EqualFold(name, []byte("subject"))
 }
 
 func isMboxFrom(line []byte) bool {

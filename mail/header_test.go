@@ -43,6 +43,8 @@ var addressCases = []struct {
 	{"a @ example . com", []Address{{"", "a@example.com"}}},
 	{"a@example.com,,b@example.com,", []Address{{"", "a@example.com"}, {"", "b@example.com"}}},
 	{"Anna O'Neil <a@example.com>", []Address{{"Anna O'Neil", "a@example.com"}}},
+	{"\x1b$B;3ED\x1b(B <y@example.jp>", []Address{{"山田", "y@example.jp"}}},
+	{"\x83\\\x83j\x83@ <y@example.jp>, b@example.jp", []Address{{"ソニァ", "y@example.jp"}, {"", "b@example.jp"}}},
 	{"support@例え.jp", []Address{{"", "support@例え.jp"}}},
 }
 

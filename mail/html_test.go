@@ -46,33 +46,33 @@ func TestHTMLText(t *testing.T) {
 	}
 }
 
-// Hostile input takes time in proportion to its length: ten times as much may
-// not take a hundred times as long.
+// Hostile input takes time in proportion to its length. What is quadratic takes
+// minutes here, what is linear milliseconds: the bound is far from both.
 func TestLinearTime(t *testing.T) {
 	for _, piece := range []string{"<", "<a ", "<a href='", "<!--", "<!-- >", "</a", "<title>", "<svg>", "&", "<div style=\"display:none\">", "<blockquote>", "<li>", "<p>", "<a href=x>", "\"<", "<b =\"'>"} {
-		text := strings.Repeat(piece, 2_000_000/len(piece))
+		text := strings.Repeat(piece, 500_000/len(piece))
 		start := time.Now()
 		htmlText(text)
-		if took := time.Since(start); took > 5*time.Second {
+		if took := time.Since(start); took > 20*time.Second {
 			t.Errorf("%q: %v", piece, took)
 		}
 	}
 	for _, piece := range []string{"Sent from my iPhone\n", "--\n", "__\nx\n", "On 1/1/2026 10:00 a@b wrote:\n", "From: a\nDate: b\n", "> \n", ">From \n", "\n", "-----Original Message-----\n", "a:\n"} {
-		text := strings.Repeat(piece, 1_000_000/len(piece))
+		text := strings.Repeat(piece, 300_000/len(piece))
 		start := time.Now()
 		replyPart(text, true)
-		if took := time.Since(start); took > 5*time.Second {
+		if took := time.Since(start); took > 20*time.Second {
 			t.Errorf("%q: %v", piece, took)
 		}
 	}
 	for _, piece := range []string{"<", "(", "\"", "a,", "=?utf-8?Q?", "a@b ", ":;", "\\", "=?utf-8?Q?a?= ", "Doe, "} {
-		text := strings.Repeat(piece, 500_000/len(piece))
+		text := strings.Repeat(piece, 300_000/len(piece))
 		start := time.Now()
 		parseAddresses(text, "")
 		decodeWords(text, "")
 		parseParams("x; name=" + text)
 		parseParams(strings.Repeat("a="+piece+";", 20_000))
-		if took := time.Since(start); took > 5*time.Second {
+		if took := time.Since(start); took > 20*time.Second {
 			t.Errorf("header %q: %v", piece, took)
 		}
 	}

@@ -21,7 +21,7 @@ func (w *walker) classify(n *node, ct, disp *params, parent string) {
 		switch {
 		case attached:
 			return
-		case named && (disp.value == "inline" || w.leaves > 0 && parent != "multipart/alternative"):
+		case named && parent != "multipart/alternative" && (disp.value == "inline" || w.leaves > 0):
 			n.kind = kindShown
 		case strings.Contains(n.typ, "html"):
 			n.kind = kindHTML
@@ -92,7 +92,7 @@ func (w *walker) leaf(n *node, ct, disp *params, parent string) stop {
 	case !r.isText:
 		a := w.attachment(n, ct, disp, index, r.size)
 		if n.container == notContainer || !w.open(n, r.size) {
-			w.files = append(w.files, a)
+			w.addFile(a)
 		}
 	case n.kind == kindPlain:
 		w.takeUU(n)
@@ -151,12 +151,18 @@ func (r *leafReader) close(dec decoder, atEnd bool) {
 		r.flushFile()
 	}
 	if dec.damaged() {
-		if _, ok := dec.(*base64Decoder); ok {
-			r.w.problem(ProblemBadBase64)
-		} else {
-			r.w.problem(ProblemBadQuoted)
-		}
+		r.w.problem(damageOf(dec))
 	}
+}
+
+func damageOf(dec decoder) string {
+	switch dec.(type) {
+	case *base64Decoder:
+		return ProblemBadBase64
+	case *uuencoded:
+		return ProblemBadUuencode
+	}
+	return ProblemBadQuoted
 }
 
 // flushText hashes text as it comes and keeps no more of it than allowed. The
@@ -176,7 +182,6 @@ func (r *leafReader) flushText() {
 	if r.hashed > r.keep {
 		r.n.data = r.n.data[:r.keep]
 		r.hashed = r.keep
-		r.n.cut = true
 		r.w.problem(ProblemTextTooLong)
 	}
 }

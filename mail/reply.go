@@ -49,7 +49,11 @@ func (r *replyReader) reply(answers bool) string {
 	if !certain && r.emptyBefore(end) {
 		end = len(r.lines) // nothing above it: perhaps a form, and not a quoted mail
 	}
-	return r.assemble(end)
+	reply := r.assemble(end)
+	if reply == "" && end == len(r.lines) && !r.anyQuoted(0) {
+		return r.text // nothing but what looks like a signature
+	}
+	return reply
 }
 
 // markQuoted finds the lines that begin with a quote mark.
@@ -136,10 +140,10 @@ func markLine(line string) int {
 		return markNone
 	}
 	s := strings.TrimSpace(line)
-	if len(s) < 6 || (isLetter(s[0]) || s[0] >= 0x80) && !strings.HasSuffix(s, ":") && !strings.HasSuffix(s, "：") && !strings.HasPrefix(s, "─") && !strings.HasPrefix(s, "—") && !strings.HasPrefix(s, "【") {
+	if len(s) < 6 || (isLetter(s[0]) || s[0] >= 0x80) && !strings.HasSuffix(s, ":") && !strings.HasSuffix(s, "：") && !strings.HasPrefix(s, "─") && !strings.HasPrefix(s, "—") && !strings.HasPrefix(s, "【") && !strings.HasPrefix(s, "‐") && !strings.HasPrefix(s, "–") && !strings.HasPrefix(s, "－") && !strings.HasPrefix(s, "━") {
 		return markNone // neither framed by signs nor ended by a colon
 	}
-	bare := strings.Trim(s, "-_=*~# \t\u00a0>【】[]<:：.|─—–")
+	bare := strings.Trim(s, "-_=*~# \t\u00a0>【】[]<:：.|─—–‐－━")
 	if bare == "" || len(bare) > 120 {
 		return markNone
 	}
@@ -164,7 +168,7 @@ func markLine(line string) int {
 // markHolds asks more of a mark without dashes: a header block behind it.
 func (r *replyReader) markHolds(i, kind int) bool {
 	s := strings.TrimSpace(r.lines[i])
-	if strings.HasPrefix(s, "--") || strings.HasPrefix(s, "__") || strings.HasPrefix(s, "==") || strings.HasPrefix(s, "**") || strings.HasPrefix(s, "##") || strings.HasPrefix(s, "──") || strings.HasPrefix(s, "- -") {
+	if strings.HasPrefix(s, "--") || strings.HasPrefix(s, "__") || strings.HasPrefix(s, "==") || strings.HasPrefix(s, "**") || strings.HasPrefix(s, "##") || strings.HasPrefix(s, "──") || strings.HasPrefix(s, "‐‐") || strings.HasPrefix(s, "––") || strings.HasPrefix(s, "－－") || strings.HasPrefix(s, "━━") || strings.HasPrefix(s, "- -") {
 		return true
 	}
 	after := r.next(i + 1)

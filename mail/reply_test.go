@@ -27,6 +27,9 @@ var replyCases = []struct{ name, in, want string }{
 	{"own mail", "On 5 January 2026 I wrote:\n\nIt burns. Nobody came.", "On 5 January 2026 I wrote:\n\nIt burns. Nobody came."},
 	{"dashes between", "Please mend the printer.\n--\nAnd the scanner does not scan.", "Please mend the printer.\n--\nAnd the scanner does not scan."},
 	{"bare dashes", "Please mend it.\n--\nAnna Berg\nExample Ltd.", "Please mend it."},
+	{"no program", "The parcel is on its way.\n\nSent via DHL yesterday", "The parcel is on its way.\n\nSent via DHL yesterday"},
+	{"proton", "Yes.\n\nSent with Proton Mail secure email.\n\n‐‐‐‐‐‐‐ Original Message ‐‐‐‐‐‐‐\nOn Tuesday, January 6th, 2026 at 10:00, Anna <a@example.com> wrote:\n\n> Does it?", "Yes."},
+	{"signature only", "-- \nAnna", "-- \nAnna"},
 	{"sentence", "I saw what you wrote:\nnothing at all.", "I saw what you wrote:\nnothing at all."},
 	{"time in text", "Meet at 10:00:\n\nthe usual place", "Meet at 10:00:\n\nthe usual place"},
 

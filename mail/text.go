@@ -3,6 +3,7 @@ package mail
 import (
 	"bytes"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -180,7 +181,7 @@ func (t *textBuilder) join() string {
 	var b strings.Builder
 	prev := textPiece{}
 	for _, p := range t.pieces {
-		if p.html != prev.html && prev.text != "" && sameLetters(p.text, prev.text) {
+		if p.html && !prev.html && prev.text != "" && (sameLetters(p.text, prev.text) || sameWords(prev.text, p.text)) {
 			continue
 		}
 		if b.Len() > 0 {
@@ -193,6 +194,27 @@ func (t *textBuilder) join() string {
 		}
 	}
 	return b.String()
+}
+
+// sameWords says whether two texts are forms of one: most words of each are
+// words of the other. HTML has links and words for pictures beside it.
+func sameWords(plain, converted string) bool {
+	a, b := wordSet(plain), wordSet(converted)
+	common := 0
+	for w := range a {
+		if b[w] {
+			common++
+		}
+	}
+	return common*5 >= len(a)*3 && common*2 >= len(b)
+}
+
+func wordSet(s string) map[string]bool {
+	set := make(map[string]bool)
+	for _, w := range strings.FieldsFunc(strings.ToLower(s[:min(len(s), sampleSize)]), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+		set[w] = true
+	}
+	return set
 }
 
 // sameLetters compares two texts by their letters and digits alone.

@@ -72,8 +72,7 @@ type node struct {
 	flowed  bool
 	delSp   bool
 	data    []byte
-	cut     bool // more than was kept
-	leaf    int  // its number, when it is a leaf
+	leaf    int // its number, when it is a leaf
 	kids    []*node
 
 	container containerKind
@@ -142,7 +141,7 @@ func charsetOf(h header) string {
 
 // bodyOf reads the body that belongs to n.header.
 func (w *walker) bodyOf(n *node, depth int, parent string) stop {
-	ct := parseParams(n.header.first("Content-Type"))
+	ct := parseParams(rawText(n.header.first("Content-Type"), w.fallback))
 	n.typ = mediaType(ct.value)
 	if n.typ == "" {
 		if ct.value != "" {
@@ -160,7 +159,7 @@ func (w *walker) bodyOf(n *node, depth int, parent string) stop {
 		w.problem(ProblemTooDeep)
 		n.typ = "application/octet-stream"
 	}
-	disp := parseParams(n.header.first("Content-Disposition"))
+	disp := parseParams(rawText(n.header.first("Content-Disposition"), w.fallback))
 	w.classify(n, &ct, &disp, parent)
 	return w.leaf(n, &ct, &disp, parent)
 }

@@ -309,10 +309,9 @@ type recorder struct {
 	skipped, failed bool
 }
 
-func (r *recorder) Helper()         {}
-func (r *recorder) Skip(...any)     { r.skipped = true; panic(r) }
-func (r *recorder) Fatal(...any)    { r.failed = true; panic(r) }
-func (r *recorder) TempDir() string { return r.TB.TempDir() }
+func (r *recorder) Helper()      {}
+func (r *recorder) Skip(...any)  { r.skipped = true; panic(r) }
+func (r *recorder) Fatal(...any) { r.failed = true; panic(r) }
 
 func TestMissingServersFailInCI(t *testing.T) {
 	for _, ci := range []string{"true", ""} {
