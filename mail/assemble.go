@@ -100,7 +100,7 @@ func (r *replyReader) signatures(end int) {
 		}
 		l := strings.TrimRight(r.lines[i], " \t\u00a0")
 		switch {
-		case l == "--" && r.isSignature(i, end, strings.HasPrefix(r.lines[i], "-- ")):
+		case l == "--" && (r.isSignature(i, end, strings.HasPrefix(r.lines[i], "-- ")) || r.isFooter(i, end)):
 			i = r.dropTo(i, end)
 		case len(l) >= 2 && strings.Trim(l, "_") == "" && r.isFooter(i, end):
 			i = r.dropTo(i, end)

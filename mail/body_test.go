@@ -152,7 +152,7 @@ func tinyTNEF() string {
 }
 
 func TestTNEF(t *testing.T) {
-	raw := "From: a@example.com\nContent-Type: application/ms-tnef; name=winmail.dat\n\n" + tinyTNEF()
+	raw := "From: a@example.com\nContent-Type: application/octet-stream; name=winmail.dat\nContent-Disposition: attachment; filename=winmail.dat\n\n" + tinyTNEF()
 	m, err := Parse(strings.NewReader(raw))
 	if err != nil {
 		t.Fatal(err)
@@ -187,6 +187,29 @@ func TestSignedContent(t *testing.T) {
 	}
 }
 
+// What is attached inside a signed mail is an attachment that can be copied.
+func TestSignedAttachment(t *testing.T) {
+	inner := "Content-Type: multipart/mixed; boundary=i\r\n\r\n--i\r\n\r\nsigned text\r\n--i\r\nContent-Type: text/csv; name=a.csv\r\n\r\n1,2\r\n--i--\r\n"
+	octets := append([]byte{0x04, 0x81, byte(len(inner))}, inner...)
+	explicit := append([]byte{0xa0, 0x81, byte(len(octets))}, octets...)
+	raw := "Content-Type: application/pkcs7-mime; smime-type=signed-data; name=smime.p7m\n\n" + string(idData) + string(explicit)
+	m, err := Parse(strings.NewReader(raw))
+	if err != nil || m.Text != "signed text" || len(m.Attachments) != 2 {
+		t.Fatalf("text %q, attachments %+v, %v", m.Text, m.Attachments, err)
+	}
+	var names []string
+	for _, a := range m.Attachments {
+		names = append(names, a.Name)
+		var b bytes.Buffer
+		if err := CopyPart(&b, strings.NewReader(raw), a.Part); err != nil || int64(b.Len()) != a.Size || a.Name == "a.csv" && b.String() != "1,2" {
+			t.Errorf("%s: %q, %v", a.Name, b.String(), err)
+		}
+	}
+	if !slices.Contains(names, "a.csv") || !slices.Contains(names, "smime.p7m") {
+		t.Errorf("names %q", names)
+	}
+}
+
 func TestInlinePGP(t *testing.T) {
 	m := parseString(t, "From: a@example.com\n\n-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nHello\n- --dashes\n-----BEGIN PGP SIGNATURE-----\n\nabc\n-----END PGP SIGNATURE-----\n")
 	if m.Text != "Hello\n--dashes" {
@@ -215,6 +238,10 @@ func TestForwarded(t *testing.T) {
 		if f == nil || f.From != (Address{"Anna Berg", "anna@example.com"}) || f.Subject != "Printer" || f.Date.Format("2006-01-02 15:04") != "2026-01-06 10:00" {
 			t.Errorf("%s: %+v", c.name, f)
 		}
+	}
+	bare := parseString(t, "From: x@example.org\nSubject: Fwd: Printer\n\n---------- Forwarded message ---------\nFrom: Anna <anna@example.com>\nDate: Tue, Jan 6, 2026 at 10:00 AM\nSubject: Printer\n\nIt burns.")
+	if bare.Reply != bare.Text {
+		t.Errorf("passed on without a word: reply %q", bare.Reply)
 	}
 	m := parseString(t, "From: x@example.org\nSubject: Fwd: x\nContent-Type: multipart/mixed; boundary=x\n\n--x\n\nsee\n--x\nContent-Type: message/rfc822\n\nFrom: Anna Berg <anna@example.com>\nSubject: Printer\nDate: Tue, 6 Jan 2026 10:00:00 +0000\n\ntext\n--x--\n")
 	if m.Forwarded == nil || m.Forwarded.From.Address != "anna@example.com" || m.Forwarded.Subject != "Printer" || m.Forwarded.Date.IsZero() {

@@ -4,7 +4,7 @@ import "strings"
 
 // bounceSubjects begin or fill the subjects of the free-form bounces, lower case.
 var bounceSubjects = []string{
-	"undelivered mail", "mail delivery status", "report: non-delivery", "undeliverable", "undeliver", "delivery status notification", "delivery failure", "delivery failed", "delivery has failed", "delivery notification", "delivery report", "delivery problem", "delivery error",
+	"undelivered mail", "[bounce]", "delivery status", "error sending your mail", "could not send message", "returned message", "olevererbart", "ikke leveret", "kan niet worden", "配信に失敗", "配信不可", "送信できません", "配送失敗", "送达失败", "傳遞失敗", "mail delivery status", "report: non-delivery", "undeliverable", "undeliver", "delivery status notification", "delivery failure", "delivery failed", "delivery has failed", "delivery notification", "delivery report", "delivery problem", "delivery error",
 	"mail delivery failed", "mail delivery failure", "mail delivery problem", "mail delivery error", "mail could not be delivered", "message could not be delivered", "could not be delivered", "returned mail", "returned to sender", "mail returned", "message returned",
 	"failure notice", "failure delivery", "mail system error", "mail failure", "nondeliverable", "non-deliverable", "non delivery", "non-delivery", "nondelivery", "not deliverable", "not delivered", "user unknown", "unknown user", "rejected mail", "message status - undeliverable", "warning: message", "warning: could not send", "delayed mail", "message delayed", "delivery delayed", "delivery delay", "message you sent blocked", "permanent delivery failure", "failed delivery", "unable to deliver", "mail error", "mdaemon notification", "mdaemon warning", "email delivery error", "considered unsolicited bulk email", "banned or dangerous",
 	"unzustellbar", "nicht zugestellt", "zustellung fehlgeschlagen", "mailzustellung", "zustellungsfehler", "non remis", "échec de la remise", "échec de remise", "non distribué", "no se puede entregar", "no entregado", "mensaje no entregado", "error de entrega", "notificación de estado de entrega", "mancato recapito", "non recapitabile", "consegna non riuscita", "não entregue", "não foi possível entregar", "falha na entrega", "onbestelbaar", "niet bezorgd", "kan inte levereras", "kunne ikke leveres", "ei voitu toimittaa", "nie dostarczono", "niedostarczona", "nedoručiteln", "недоставлен", "не доставлено", "не удалось доставить", "未配信", "配信不能", "配信できません", "配信エラー", "配達不能", "送信エラー", "メールが届き", "届きませんでした", "无法送达", "未送达", "退信", "投递失败", "無法傳遞", "無法投遞", "배달되지 않음", "반송", "teslim edilemedi", "không gửi được", "不達", "宛先不明",
@@ -102,14 +102,14 @@ func replyCode(s string) string {
 func isMailSystem(from Address) bool {
 	local, _, _ := strings.Cut(from.Key(), "@")
 	switch local {
-	case "mailer-daemon", "postmaster", "mailerdaemon", "mail-daemon", "maildaemon", "mailer_daemon", "mdaemon", "bounce", "bounces", "microsoftexchange", "mailsystem", "mail-system", "mmdf", "daemon", "smtp", "mailadmin", "mail.daemon":
+	case "mailer-daemon", "postmaster", "mailerdaemon", "mail-daemon", "maildaemon", "mailer_daemon", "mdaemon", "bounce", "bounces", "microsoftexchange", "mailsystem", "mail-system", "mmdf", "daemon", "smtp", "mailadmin", "mail.daemon", "post_master", "post-master", "mail_daemon", "mailerdeamon", "mailer-deamon":
 		return true
 	}
 	if strings.HasPrefix(local, "microsoftexchange") || strings.HasPrefix(local, "mailer-daemon") || strings.HasPrefix(local, "postmaster") || strings.HasPrefix(local, "bounce") || strings.HasSuffix(local, "-daemon") {
 		return true
 	}
 	name := strings.ToLower(from.Name)
-	return strings.Contains(name, "mail delivery") || strings.Contains(name, "mailer-daemon") || strings.Contains(name, "mail administrator") || strings.Contains(name, "system administrator") || strings.Contains(name, "postmaster") || strings.Contains(name, "delivery subsystem") || strings.Contains(name, "microsoft outlook") && strings.HasPrefix(local, "microsoft")
+	return strings.Contains(name, "mail delivery") || strings.Contains(name, "mailer-daemon") || strings.Contains(name, "mail administrator") || strings.Contains(name, "system administrator") || strings.Contains(name, "postmaster") || strings.Contains(name, "delivery subsystem") || strings.Contains(name, "mail deliver system") || strings.Contains(name, "interscan") || strings.Contains(name, "microsoft outlook") && strings.HasPrefix(local, "microsoft")
 }
 
 // completeFromText fills what the standard form did not say from the notice's
@@ -147,7 +147,7 @@ func meantStatus(text, code string) string {
 		class = "4"
 	}
 	switch {
-	case containsAny(text, []string{"user unknown", "unknown user", "no such user", "not a valid user", "no mailbox here by that name", "does not exist", "unknown recipient", "recipient unknown", "user not found", "not listed in", "no such recipient", "mailbox not found", "unknown address", "no such address", "invalid recipient", "no account by that name", "doesn't have a", "not our customer", "user doesn't exist", "no such mailbox", "not known", "address unknown", "存在しない", "存在しません", "宛先不明", "見つかりません"}):
+	case containsAny(text, []string{"user unknown", "unknown user", "no such user", "not a valid user", "no mailbox here by that name", "does not exist", "unknown recipient", "recipient unknown", "user not found", "not listed in", "no such recipient", "mailbox not found", "unknown address", "no such address", "invalid recipient", "no account by that name", "doesn't have a", "not our customer", "user doesn't exist", "no such mailbox", "not known", "address unknown", "unrecognised or-name", "unrecognized or-name", "存在しない", "存在しません", "宛先不明", "見つかりません"}):
 		return class + ".1.1"
 	case containsAny(text, []string{"mailbox full", "mailbox is full", "over quota", "overquota", "quota exceeded", "exceeds allowed size", "exceeded storage", "mailbox size limit", "account is full", "容量", "空き容量"}):
 		return class + ".2.2"

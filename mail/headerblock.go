@@ -121,8 +121,8 @@ func blockLine(line string) (role int, value string) {
 		return roleNone, ""
 	}
 	key := strings.ToLower(strings.Trim(line[:i], " \t\u00a0\u202f\u3000*_[]【】"))
-	if strings.Contains(key, "\u3000") || strings.Contains(key, " ") {
-		if spaced := strings.NewReplacer("\u3000", "", " ", "").Replace(key); key[0] >= 0x80 && blockKeys[spaced] != roleNone {
+	if key != "" && key[0] >= 0x80 && strings.ContainsAny(key, " \u3000") {
+		if spaced := strings.ReplaceAll(strings.ReplaceAll(key, "\u3000", ""), " ", ""); blockKeys[spaced] != roleNone {
 			key = spaced // 件　名
 		}
 	}

@@ -26,6 +26,9 @@ func (w *walker) judge(m *Message, root *node) {
 	if r != nil {
 		m.Reply = r.reply(len(m.InReplyTo) > 0 || len(m.References) > 0)
 	}
+	if m.Reply == "" && m.Forwarded != nil {
+		m.Reply = m.Text // passed on without a word: what is passed on is what they have to say
+	}
 }
 
 // reportParts gathers the parts that a report is made of: statuses, and mails

@@ -39,7 +39,11 @@ func (w *walker) classify(n *node, ct, disp *params, parent string) {
 			w.problem(ProblemEncrypted)
 		}
 	}
-	n.container = containerOf(n.typ, ct.plain("smime-type"), disp.get("filename", "")+ct.get("name", ""))
+	name := disp.get("filename", "")
+	if name == "" {
+		name = ct.get("name", "")
+	}
+	n.container = containerOf(n.typ, ct.plain("smime-type"), name)
 	n.charset = ct.plain("charset")
 	n.flowed = strings.EqualFold(ct.plain("format"), "flowed")
 	n.delSp = strings.EqualFold(ct.plain("delsp"), "yes")

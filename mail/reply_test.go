@@ -29,6 +29,8 @@ var replyCases = []struct{ name, in, want string }{
 	{"bare dashes", "Please mend it.\n--\nAnna Berg\nExample Ltd.", "Please mend it."},
 	{"no program", "The parcel is on its way.\n\nSent via DHL yesterday", "The parcel is on its way.\n\nSent via DHL yesterday"},
 	{"proton", "Yes.\n\nSent with Proton Mail secure email.\n\n‐‐‐‐‐‐‐ Original Message ‐‐‐‐‐‐‐\nOn Tuesday, January 6th, 2026 at 10:00, Anna <a@example.com> wrote:\n\n> Does it?", "Yes."},
+	{"list footer", "Hello.\n\n--\nYou received this message because you are subscribed to a group.\nTo unsubscribe from it, send an email to x@example.com.", "Hello."},
+	{"underscored footer", "Hello.\n\n_______________\ntalk mailing list\nhttps://example.com/listinfo/talk", "Hello."},
 	{"signature only", "-- \nAnna", "-- \nAnna"},
 	{"sentence", "I saw what you wrote:\nnothing at all.", "I saw what you wrote:\nnothing at all."},
 	{"time in text", "Meet at 10:00:\n\nthe usual place", "Meet at 10:00:\n\nthe usual place"},

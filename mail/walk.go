@@ -179,9 +179,9 @@ func mediaType(v string) string {
 		return ""
 	}
 	if i := strings.IndexAny(sub, "/;:"); i > 0 {
-		sub = sub[:i]
+		v = v[:len(main)+1+i]
 	}
-	return main + "/" + sub
+	return v
 }
 
 // multipart reads the parts between the boundaries (RFC 2046 section 5.1).

@@ -89,10 +89,10 @@ func take(ctx context.Context, tx *Tx, s sample, p Packed, uid uint32) error {
 		return err
 	}
 	m := Message{RequestID: req.ID, LedgerID: e.ID, Kind: KindCustomer, From: s.from, Text: s.text, Reply: s.text, MessageID: s.id}
-	ack := OutboxLine{DeskID: 1, RequestID: req.ID, Event: "received", To: s.from, MessageID: fmt.Sprintf("%d.%x@example.com", req.ID, sum[:8]),
+	ack := OutboxLine{DeskID: 1, RequestID: req.ID, Event: "received", To: s.from, MessageID: fmt.Sprintf("hd.c.%d.%d.received.%x@example.com", req.ID, req.ID, sum[:10]),
 		InReplyTo: s.id, References: []string{s.id}, Automatic: true}
 	notice := OutboxLine{DeskID: 1, RequestID: req.ID, Event: "new", To: mail.Address{Name: "Aki", Address: "aki@example.com"},
-		MessageID: fmt.Sprintf("%d.%x@example.com", req.ID, sum[8:16]), References: []string{s.id}, Automatic: true}
+		MessageID: fmt.Sprintf("hd.a.%d.%d.new.%x@example.com", req.ID, req.ID, sum[10:20]), References: []string{s.id}, Automatic: true}
 	steps := []func() error{
 		func() error {
 			return tx.AddPosition(Position{MailboxID: 1, UIDValidity: 77, UID: uid, LedgerID: e.ID, Size: int64(len(s.raw)), HeaderHash: hh, Pending: "seen"})

@@ -9,7 +9,7 @@ import (
 // checkpointPages is how many pages are written to the log before they are
 // brought into the database: 8 MB. The log file is used again from its start
 // and stays about that large.
-const checkpointPages = 1024
+const checkpointPages = 2048
 
 // checkpointer brings the write-ahead log into the database while the writer
 // goes on, so that no write waits for the disk's random access.

@@ -28,8 +28,7 @@ func scanOutbox(r *row) OutboxLine {
 // OutboxByMessageID returns every line with a Message-ID: customers and
 // participants share one for each event.
 func (v *View) OutboxByMessageID(ctx context.Context, id string) ([]OutboxLine, error) {
-	found, err := list(ctx, v, scanOutbox, outboxColumns+"WHERE o.message_hash = ? ORDER BY o.id", messageHash(id))
-	return slices.DeleteFunc(found, func(l OutboxLine) bool { return l.MessageID != id }), err
+	return list(ctx, v, scanOutbox, outboxColumns+"WHERE o.message_id = ? ORDER BY o.id", id)
 }
 
 // DueOutbox returns the lines of these desks that wait and are due, longest due
@@ -154,10 +153,10 @@ func (t *Tx) Queue(l *OutboxLine) (err error) {
 	if l.ID, err = t.next("outbox"); err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO outbox (id, desk_id, request_id, event, message_row, to_name, to_address, to_id, message_id, message_hash,
+	_, err = t.exec(`INSERT INTO outbox (id, desk_id, request_id, event, message_row, to_name, to_address, to_id, message_id,
 		in_reply_to, refs, args, automatic, state, next_at, created_at, attempts, first_at, sent_at, cause, error)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, '')`,
-		l.ID, l.DeskID, l.RequestID, l.Event, l.MessageRow, l.To.Name, l.To.Address, to, l.MessageID, messageHash(l.MessageID),
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, '')`,
+		l.ID, l.DeskID, l.RequestID, l.Event, l.MessageRow, l.To.Name, l.To.Address, to, l.MessageID,
 		l.InReplyTo, strings.Join(l.References, " "), args, flag(l.Automatic), l.State, millis(l.NextAt), millis(l.CreatedAt), l.Cause)
 	t.countOutbox(l.DeskID, l.State, l.CreatedAt, 1)
 	return err
@@ -186,6 +185,23 @@ func (t *Tx) SaveOutbox(l OutboxLine) (err error) {
 	t.countOutbox(old.DeskID, old.State, time.Time{}, -1)
 	t.countOutbox(old.DeskID, l.State, l.SentAt, 1)
 	return err
+}
+
+// MarkReturned keeps that a mail came back after the relay had accepted it: the
+// line has failed, and when it was sent stays on record.
+func (t *Tx) MarkReturned(id int64, cause, words string) error {
+	old, err := one(t.ctx, t.View, scanOutbox, outboxColumns+"WHERE o.id = ?", id)
+	if err == nil {
+		_, err = t.exec("UPDATE outbox SET state = ?, cause = ?, error = ? WHERE id = ?", OutboxFailed, cause, words, id)
+	}
+	if err != nil {
+		return fmt.Errorf("keeping that the mail of outbox line %d came back: %w", id, err)
+	}
+	if old.State != OutboxSent { // sent today is what was sent, also when it came back
+		t.countOutbox(old.DeskID, old.State, time.Time{}, -1)
+	}
+	t.countOutbox(old.DeskID, OutboxFailed, time.Time{}, 1)
+	return nil
 }
 
 // countOutbox counts lines by state: what was sent by day, the others in all.

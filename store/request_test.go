@@ -144,7 +144,11 @@ func TestMessages(t *testing.T) {
 	if !reflect.DeepEqual(found, want) {
 		t.Errorf("found %v, want %v", found, want)
 	}
-	for _, ids := range [][]string{nil, {""}, {"none@x"}} {
+	write(t, s, func(tx *Tx) error { // another Message-ID with the same hash
+		_, err := tx.exec("UPDATE messages SET message_id = 'collision@x' WHERE message_id = 'two@x'")
+		return err
+	})
+	for _, ids := range [][]string{nil, {""}, {"none@x"}, {"two@x"}} {
 		if is := got[[]MessageRequest](t)(s.RequestsByMessageIDs(ctx, ids)); len(is) != 0 {
 			t.Errorf("%q: %v", ids, is)
 		}

@@ -4,12 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"modernc.org/sqlite"
 
 	"helpdesk/mail"
 )
@@ -80,7 +83,7 @@ func writeFile(path, text string) error { return os.WriteFile(path, []byte(text)
 func TestPragmas(t *testing.T) {
 	s, _ := open(t)
 	for name, want := range map[string]string{
-		"page_size":      "8192",
+		"page_size":      "4096",
 		"auto_vacuum":    "2", // incremental
 		"journal_mode":   "wal",
 		"synchronous":    "2", // full
@@ -264,6 +267,62 @@ func TestCheckpointKeepsTheLogShort(t *testing.T) {
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestCheckpointer has only the checkpointer bring the log into the database.
+func TestCheckpointer(t *testing.T) {
+	s, _ := open(t)
+	write(t, s, func(tx *Tx) error { return tx.conn.script(tx.ctx, "PRAGMA wal_autocheckpoint = 0") })
+	for i := range 3 * checkpointPages * pageSize >> 20 {
+		write(t, s, func(tx *Tx) error { return tx.SetMeta(fmt.Sprint(i), strings.Repeat("x", 1<<20)) })
+	}
+	write(t, s, func(tx *Tx) error { // let it end what it was asked for
+		err := s.writer.check.close()
+		s.writer.check = startCheckpointer(tx.ctx, s.writer.path)
+		return err
+	})
+	info, err := os.Stat(s.writer.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Size() < checkpointPages*pageSize {
+		t.Errorf("only %d bytes have reached the database", info.Size())
+	}
+}
+
+func TestRest(t *testing.T) {
+	s, _ := open(t)
+	write(t, s, func(tx *Tx) error { return tx.SetMeta("a", strings.Repeat("x", 2<<20)) })
+	used := func() (bytes int) {
+		write(t, s, func(tx *Tx) (err error) {
+			bytes, _, err = tx.conn.db.(sqlite.DBStatus).Status(sqlite.DBStatusCacheUsed, false)
+			return err
+		})
+		return bytes
+	}
+	before := used()
+	s.writer.rest()
+	if after := used(); after > before/4 {
+		t.Errorf("%d of %d bytes are still held", after, before)
+	}
+	if v, _, err := s.Meta(t.Context(), "a"); err != nil || len(v) != 2<<20 {
+		t.Error(len(v), err)
+	}
+}
+
+func TestNothingIsAnEmptyList(t *testing.T) {
+	s, _ := open(t)
+	for name, list := range map[string]any{
+		"requests": got[[]Request](t)(s.Requests(t.Context(), RequestFilter{})),
+		"search":   got[[]Request](t)(s.Requests(t.Context(), RequestFilter{Query: "x"})),
+		"entries":  got[[]Entry](t)(s.Entries(t.Context(), EntryFilter{})),
+		"outbox":   got[[]OutboxLine](t)(s.Outbox(t.Context(), OutboxFilter{})),
+		"messages": got[[]Message](t)(s.Messages(t.Context(), 1)),
+	} {
+		if b, err := json.Marshal(list); err != nil || string(b) != "[]" {
+			t.Errorf("%s: %s, %v", name, b, err)
+		}
 	}
 }
 

@@ -193,7 +193,6 @@ CREATE TABLE outbox (
     to_address   TEXT NOT NULL,
     to_id        INTEGER NOT NULL,
     message_id   TEXT NOT NULL,
-    message_hash INTEGER NOT NULL,
     in_reply_to  TEXT NOT NULL,
     refs         TEXT NOT NULL,     -- Message-IDs with spaces between
     args         TEXT NOT NULL,     -- JSON object, '' for none
@@ -211,8 +210,9 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_by_due ON outbox (desk_id, next_at) WHERE state = 'waiting';
 -- Outbox of a state that is not the common one
 CREATE INDEX outbox_by_state ON outbox (state) WHERE state <> 'sent';
--- OutboxByMessageID
-CREATE INDEX outbox_by_message_id ON outbox (message_hash);
+-- OutboxByMessageID. Ours begin with the request's number, so that the index
+-- grows nearly at its end.
+CREATE INDEX outbox_by_message_id ON outbox (message_id);
 -- AutomaticSince, Outbox to an address
 CREATE INDEX outbox_by_recipient ON outbox (to_id, automatic, created_at);
 
