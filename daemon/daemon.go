@@ -208,6 +208,11 @@ func (d *daemon) prepareDesk(ctx context.Context, c *config.Desk) (*runningDesk,
 		AuthservID: c.AuthservID, Sender: c.Sender(), ReplyTo: c.ReplyAddress(), BaseURL: d.Config.UI.BaseURL,
 		Type: c.Mailbox.RequestType, After: c.Mailbox.After, MoveTo: c.Mailbox.MoveTo, Silent: !c.Relay.Enabled,
 	}
+	for i := range d.Config.Desks {
+		if other := &d.Config.Desks[i]; other != c {
+			s.Others = append(append(s.Others, other.Address), other.Aliases...)
+		}
+	}
 	for _, email := range c.Agents {
 		s.Agents = append(s.Agents, agent(d.Config, email))
 	}

@@ -57,7 +57,7 @@ func (q *queue) addCopies(ctx context.Context) error {
 	}
 	for _, a := range copies {
 		_, agent := q.s.Agent(a)
-		if agent || q.s.Ours(a) || noReply(a) || a.Key() == q.request.Requester.Key() || !strings.Contains(a.Address, "@") {
+		if agent || q.s.Ours(a) || noReply(a) || a.Key() == q.request.Requester.Key() || !usable(a) {
 			continue
 		}
 		if err := q.addParticipant(ctx, a); err != nil {
@@ -98,11 +98,13 @@ func (t *Taker) carryOut(ctx context.Context, tx *store.Tx, s *Settings, f *Fact
 	}
 	m := f.Mail
 	message := store.Message{
-		RequestID: requestID, LedgerID: entryID, Kind: d.Kind, From: f.Sender, At: t.Now(), Text: m.Text, Reply: m.Reply,
+		RequestID: requestID, LedgerID: entryID, Kind: d.Kind, From: m.From, At: t.Now(), Text: m.Text, Reply: m.Reply,
 		Attachments: m.Attachments, MessageID: m.MessageID, Verified: d.Verified, Reason: d.Rule,
 	}
 	if agent, ok := s.Agent(m.From); ok && d.Kind == store.KindAgent {
 		message.From = agent
+	} else if d.Outcome == Request {
+		message.From = d.Requester
 	}
 	if err := tx.AddMessage(&message); err != nil {
 		return false, fmt.Errorf("adding the message: %w", err)
@@ -114,15 +116,16 @@ func (t *Taker) carryOut(ctx context.Context, tx *store.Tx, s *Settings, f *Fact
 	case RuleReplyToken, RuleReplyMessageID, RuleReplySubject:
 		err = q.customerWrote(ctx)
 	case RuleAgentProof:
-		if d.Outcome == Request {
+		switch d.Outcome {
+		case Request:
 			err = q.newRequest(ctx, d)
-		} else {
+		case Reply:
 			err = q.agentAnswered(ctx)
 		}
-	case RuleAgentUnverified:
-		if d.Answer {
-			err = q.add(ctx, EventNotSent, f.Mail.From, nil)
-		}
+	}
+	if why := d.Args["not_sent"]; why != "" && d.Answer && err == nil {
+		q.args = map[string]string{"why": why}
+		err = q.add(ctx, EventNotSent, f.Mail.From, nil)
 	}
 	return q.queued, err
 }
@@ -133,10 +136,10 @@ func returned(tx *store.Tx, f *Facts, d *Decision, entryID int64) error {
 		return nil
 	}
 	b := f.Mail.Bounce
-	if line := *f.Bounce; b.Permanent {
-		line.State, line.Cause, line.Error = store.OutboxFailed, "bounced", strings.TrimSpace(b.Status+" "+clip(b.Diagnostic, 500))
-		if err := tx.SaveOutbox(line); err != nil {
-			return fmt.Errorf("marking the mail that came back: %w", err)
+	if b.Permanent {
+		words := strings.TrimSpace(b.Status + " " + clip(b.Diagnostic, 500))
+		if err := tx.MarkReturned(f.Bounce.ID, "bounced", words); err != nil {
+			return err
 		}
 	}
 	if d.Suspend != "" {
@@ -155,6 +158,7 @@ type queue struct {
 	f       *Facts
 	request store.Request
 	message store.Message
+	args    map[string]string // of the next line
 	queued  bool
 }
 
@@ -176,7 +180,7 @@ func (q *queue) newRequest(ctx context.Context, d *Decision) error {
 // customerWrote: it is our turn again; the assignee is told, or all agents
 // while nobody is.
 func (q *queue) customerWrote(ctx context.Context) error {
-	from := q.f.Sender
+	from := q.f.Mail.From
 	if from.Key() != q.request.Requester.Key() {
 		if err := q.addParticipant(ctx, from); err != nil {
 			return err
@@ -215,7 +219,7 @@ func (q *queue) agentAnswered(ctx context.Context) error {
 		return err
 	}
 	for _, p := range participants {
-		if q.s.Ours(p.Address) || p.Key() == agent.Key() {
+		if q.s.Ours(p.Address) || p.Key() == agent.Key() || !usable(p.Address) {
 			continue
 		}
 		if err := q.add(ctx, EventAnswered, p.Address, references); err != nil {
@@ -285,6 +289,7 @@ func (q *queue) add(ctx context.Context, event string, to mail.Address, referenc
 	line := store.OutboxLine{
 		DeskID: q.s.ID, RequestID: q.request.ID, Event: event, MessageRow: q.message.ID, To: to,
 		Automatic: event == EventReceived || event == EventNotSent,
+		Args:      q.args,
 		State:     store.OutboxWaiting, CreatedAt: q.t.Now(), NextAt: q.t.Now(),
 	}
 	if token.Agent {

@@ -15,6 +15,7 @@ type Facts struct {
 	Desk   *Settings
 	Sender mail.Address // who asks: see sender in facts.go
 
+	Skipped   int64             // ledger line of this mail from the first start, 0 when there is none
 	Duplicate int64             // ledger line of the same content, 0 when there is none
 	Own       bool              // it carries our loop mark for this desk
 	Bounce    *store.OutboxLine // the outbox line that a delivery report is about
@@ -31,6 +32,8 @@ type Ref struct {
 	By        string       // one of the By constants
 	Agent     mail.Address // whose token it is, for ByAgentToken
 	Part      bool         // the sender is the requester or a participant
+
+	Unreachable bool // nobody in it has an address to answer to
 }
 
 // How a mail points to a conversation.
@@ -39,6 +42,13 @@ const (
 	ByCustomerToken = "customer-token" // our Message-ID for customers
 	ByMessageID     = "message-id"     // the Message-ID of a mail in the conversation
 	BySubject       = "subject"        // [SUP-12] in the subject
+)
+
+// Why an agent's mail was not sent to the customer, the values of the argument not_sent.
+const (
+	NotSentUnverified = "unverified" // nothing proves that the agent wrote it
+	NotSentEmpty      = "empty"      // it says nothing
+	NotSentNobody     = "nobody"     // the customer's mail named no sender
 )
 
 // Caps on automatic mail to one address (promise 6).
@@ -68,10 +78,10 @@ type rule struct {
 	fits func(*Facts) *Decision
 }
 
-// rules is the table, first fit decides. What lay there at the first start is
-// recorded before a mail is read (Skip) and never comes here.
+// rules is the table, first fit decides.
 func rules() []rule {
 	return []rule{
+		{RuleFirstStart, firstStart},
 		{RuleDuplicate, duplicate},
 		{RuleOwn, own},
 		{RuleBounce, bounce},
@@ -90,7 +100,7 @@ func rules() []rule {
 // Decide says what becomes of a mail. It is pure: the same facts always give
 // the same decision.
 func Decide(f *Facts) Decision {
-	passed := []string{RuleFirstStart}
+	var passed []string
 	for _, r := range rules() {
 		if d := r.fits(f); d != nil {
 			d.Rule, d.Passed = r.name, passed
@@ -128,6 +138,15 @@ func (d *Decision) arg(key, value string) {
 		d.Args = make(map[string]string)
 	}
 	d.Args[key] = value
+}
+
+// firstStart fits a mail of before the first start that comes back with a new
+// number: a person moved it out and in, or the mailbox moved to another server.
+func firstStart(f *Facts) *Decision {
+	if f.Skipped == 0 {
+		return nil
+	}
+	return &Decision{Outcome: Skipped}
 }
 
 func duplicate(f *Facts) *Decision {
@@ -212,6 +231,16 @@ func agentWithProof(f *Facts) *Decision {
 			return nil
 		}
 	}
+	if ref != nil && saysNothing(f.Mail) {
+		d := &Decision{Outcome: Note, Kind: store.KindNote, Ref: ref, Verified: true, Answer: answerable(f)}
+		d.arg("not_sent", NotSentEmpty)
+		return d
+	}
+	if ref != nil && ref.Unreachable {
+		d := &Decision{Outcome: Note, Kind: store.KindNote, Ref: ref, Verified: true, Answer: answerable(f)}
+		d.arg("not_sent", NotSentNobody)
+		return d
+	}
 	if ref != nil {
 		return &Decision{Outcome: Reply, Kind: store.KindAgent, Ref: ref, Verified: true}
 	}
@@ -233,7 +262,15 @@ func agentWithoutProof(f *Facts) *Decision {
 	if ref == nil || ref.Part {
 		return nil
 	}
-	return &Decision{Outcome: Note, Kind: store.KindNote, Ref: ref, Answer: answerable(f)}
+	d := &Decision{Outcome: Note, Kind: store.KindNote, Ref: ref, Answer: answerable(f)}
+	d.arg("not_sent", NotSentUnverified)
+	return d
+}
+
+// saysNothing reports whether an agent's mail has no answer in it: nothing was
+// written above the quoted mail, and no file is attached.
+func saysNothing(m *mail.Message) bool {
+	return strings.TrimSpace(m.Reply) == "" && len(m.Attachments) == 0
 }
 
 func replyBy(by string) func(*Facts) *Decision {
@@ -269,8 +306,7 @@ func request(f *Facts) *Decision {
 // addresses would answer us.
 func answerable(f *Facts) bool {
 	m := f.Mail
-	_, domain, ok := strings.Cut(f.Sender.Address, "@")
-	return ok && domain != "" && !m.Spam && !m.List && m.ReturnPath != "<>" && !dmarcFail(m) &&
+	return usable(f.Sender) && !m.Spam && !m.List && m.ReturnPath != "<>" && !dmarcFail(m) &&
 		!f.Desk.Ours(f.Sender) && !noReply(f.Sender)
 }
 

@@ -24,7 +24,7 @@ func testDesk() *Settings {
 
 // from gives the facts of a plain mail of a person.
 func from(a mail.Address, change ...func(*Facts)) *Facts {
-	f := &Facts{Desk: testDesk(), Sender: a, Mail: &mail.Message{From: a, MessageID: "m@x", Subject: "Hello"}}
+	f := &Facts{Desk: testDesk(), Sender: a, Mail: &mail.Message{From: a, MessageID: "m@x", Subject: "Hello", Reply: "Some words."}}
 	for _, c := range change {
 		c(f)
 	}
@@ -60,6 +60,7 @@ func TestDecide(t *testing.T) {
 		want  want
 	}{
 		{"a person writes", from(taro), want{Request, RuleRequest, "customer", true}},
+		{"old mail comes back with a new number", from(taro, func(f *Facts) { f.Skipped = 3 }), want{Skipped, RuleFirstStart, "", false}},
 		{"the same content again", from(taro, func(f *Facts) { f.Duplicate = 3 }), want{Duplicate, RuleDuplicate, "", false}},
 		{"our own mail comes back", from(taro, func(f *Facts) { f.Own = true }), want{Own, RuleOwn, "", false}},
 		{"our own automatic mail comes back", from(taro, func(f *Facts) { f.Own = true }, automaticMail(mail.AutoReply)), want{Own, RuleOwn, "", false}},
@@ -85,6 +86,9 @@ func TestDecide(t *testing.T) {
 
 		{"an agent answers by their own token", from(aki, refs(akisToken)), want{Reply, RuleAgentProof, "agent", false}},
 		{"an agent answers by token, address in capitals", from(mail.Address{Address: "AKI@Example.com"}, refs(akisToken)), want{Reply, RuleAgentProof, "agent", false}},
+		{"an agent answers with nothing above the quoted mail", from(aki, refs(akisToken), message(func(m *mail.Message) { m.Reply = " \n" })), want{Note, RuleAgentProof, "note", true}},
+		{"an agent answers with a file only", from(aki, refs(akisToken), message(func(m *mail.Message) { m.Reply, m.Attachments = "", []mail.Attachment{{Name: "a.pdf"}} })), want{Reply, RuleAgentProof, "agent", false}},
+		{"an agent answers a request without a sender", from(aki, refs(Ref{By: ByAgentToken, Agent: aki, Unreachable: true})), want{Note, RuleAgentProof, "note", true}},
 		{"an agent with another agent's token", from(ben, refs(akisToken)), want{Note, RuleAgentUnverified, "note", true}},
 		{"a stranger with an agent's token", from(stranger, refs(akisToken)), want{Request, RuleMentions, "customer", true}},
 		{"an agent with a known Message-ID only", from(aki, refs(Ref{By: ByMessageID})), want{Note, RuleAgentUnverified, "note", true}},

@@ -8,6 +8,7 @@
 package desk
 
 import (
+	"slices"
 	"strings"
 
 	"helpdesk/mail"
@@ -20,6 +21,7 @@ type Settings struct {
 	Name       string
 	Address    string
 	Aliases    []string
+	Others     []string       // addresses of the other desks of this program
 	Language   string         // "en" or "ja": the language of notices
 	Agents     []mail.Address // who answers
 	AuthservID string         // whose Authentication-Results we believe; "" believes none (RFC 8601 section 5)
@@ -43,13 +45,13 @@ func (s *Settings) Agent(a mail.Address) (mail.Address, bool) {
 	return mail.Address{}, false
 }
 
-// Ours reports whether an address is one of the desk's own.
+// Ours reports whether an address is a desk's own, this one's or another's.
 func (s *Settings) Ours(a mail.Address) bool {
 	key := a.Key()
 	if key == strings.ToLower(s.Address) || key == s.Sender.Key() {
 		return true
 	}
-	for _, alias := range s.Aliases {
+	for _, alias := range slices.Concat(s.Aliases, s.Others) {
 		if key == strings.ToLower(alias) {
 			return true
 		}

@@ -27,12 +27,17 @@ func (t *Taker) facts(ctx context.Context, tx *store.Tx, s *Settings, box store.
 	if f.Duplicate, err = t.duplicateOf(ctx, tx, s, box, m); err != nil {
 		return nil, err
 	}
+	if !m.Generated || !m.Date.IsZero() { // else From and Subject alone would tell
+		if f.Skipped, _, err = tx.SkippedByHash(ctx, box.ID, m.HeaderHash); err != nil {
+			return nil, fmt.Errorf("looking up old mail: %w", err)
+		}
+	}
 	if m.Bounce != nil && m.Bounce.OriginalMessageID != "" {
 		if f.Bounce, err = bounceLine(ctx, tx, m.Bounce); err != nil {
 			return nil, err
 		}
 	}
-	if f.Refs, err = t.refs(ctx, tx, s, f.Sender, m); err != nil {
+	if f.Refs, err = t.refs(ctx, tx, s, m.From, m); err != nil {
 		return nil, err
 	}
 	if m.Automatic != "" {
@@ -54,12 +59,32 @@ func (t *Taker) facts(ctx context.Context, tx *store.Tx, s *Settings, box store.
 }
 
 // sender is who asks. It is the author, save where that is a form on the
-// desk's own web site or a no-reply address that names the person in Reply-To.
+// office's own web site or a no-reply address, which name the person in
+// Reply-To, or where there is no From line. Only From gives a right to a
+// conversation: no mail provider checks the others.
 func sender(s *Settings, m *mail.Message) mail.Address {
-	if len(m.ReplyTo) == 1 && (s.Ours(m.From) || noReply(m.From)) && !s.Ours(m.ReplyTo[0]) && strings.Contains(m.ReplyTo[0].Address, "@") {
+	if _, agent := s.Agent(m.From); agent {
+		return m.From
+	}
+	if len(m.ReplyTo) == 1 && (noReply(m.From) || sameDomain(m.From, s.Address)) && usable(m.ReplyTo[0]) && !s.Ours(m.ReplyTo[0]) {
 		return m.ReplyTo[0]
 	}
+	if path := (mail.Address{Address: m.ReturnPath}); !usable(m.From) && usable(path) && !s.Ours(path) {
+		return path
+	}
 	return m.From
+}
+
+// usable reports whether mail can be sent to an address.
+func usable(a mail.Address) bool {
+	local, domain, ok := strings.Cut(a.Address, "@")
+	return ok && local != "" && domain != ""
+}
+
+func sameDomain(a mail.Address, address string) bool {
+	_, one, ok := strings.Cut(a.Key(), "@")
+	_, other, _ := strings.Cut(strings.ToLower(address), "@")
+	return ok && one == other
 }
 
 // noReply reports whether nobody reads mail to an address.
@@ -164,14 +189,12 @@ func (t *Taker) complete(ctx context.Context, tx *store.Tx, s *Settings, from ma
 			return nil, fmt.Errorf("reading request %d: %w", ref.RequestID, err)
 		}
 		ref.Key = request.Key
-		ref.Part = request.Requester.Key() == from.Key()
-		if !ref.Part {
-			participants, err := tx.Participants(ctx, ref.RequestID)
-			if err != nil {
-				return nil, fmt.Errorf("reading participants of %s: %w", request.Key, err)
-			}
-			ref.Part = slices.ContainsFunc(participants, func(p store.Participant) bool { return p.Key() == from.Key() })
+		participants, err := tx.Participants(ctx, ref.RequestID)
+		if err != nil {
+			return nil, fmt.Errorf("reading participants of %s: %w", request.Key, err)
 		}
+		ref.Part = from.Address != "" && slices.ContainsFunc(participants, func(p store.Participant) bool { return p.Key() == from.Key() })
+		ref.Unreachable = !slices.ContainsFunc(participants, func(p store.Participant) bool { return usable(p.Address) })
 		kept = append(kept, ref)
 	}
 	return kept, nil

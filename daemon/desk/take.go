@@ -105,7 +105,7 @@ func (t *Taker) takeAlone(ctx context.Context, s *Settings, box store.Mailbox, i
 	}
 	in.Broken = err.Error()
 	if err2 := t.Store.Write(ctx, func(tx *store.Tx) (err error) {
-		one, err = t.quarantine(ctx, tx, s, box, in)
+		one, err = t.quarantine(tx, s, box, in)
 		return err
 	}); err2 != nil {
 		return one, errors.Join(fmt.Errorf("setting a mail aside: %w", err2), err)
@@ -115,43 +115,52 @@ func (t *Taker) takeAlone(ctx context.Context, s *Settings, box store.Mailbox, i
 
 func (t *Taker) take(ctx context.Context, tx *store.Tx, s *Settings, box store.Mailbox, in *Incoming) (Taken, error) {
 	if in.Broken != "" {
-		return t.quarantine(ctx, tx, s, box, in)
+		return t.quarantine(tx, s, box, in)
 	}
 	f, err := t.facts(ctx, tx, s, box, in.Message)
 	if err != nil {
 		return Taken{}, err
 	}
 	d := Decide(f)
+	if d.Outcome == Skipped {
+		return t.place(tx, s, box, in, store.Entry{ID: f.Skipped, Outcome: Skipped}, false) // it has its line
+	}
 	requestID, err := t.requestFor(ctx, tx, s, f, &d)
 	if err != nil {
 		return Taken{}, err
 	}
 	entry := t.entry(box, in)
 	entry.Outcome, entry.Rule, entry.ReasonArgs, entry.Passed, entry.RequestID = d.Outcome, d.Rule, d.Args, d.Passed, requestID
+	held := entry.RawState
 	if d.Outcome == Duplicate {
-		entry.RawState = store.RawNone // the first one has it
+		first, err := tx.Entry(ctx, f.Duplicate)
+		if err != nil {
+			return Taken{}, fmt.Errorf("reading the line of the first one: %w", err)
+		}
+		held, entry.RawState = first.RawState, store.RawNone // the first one has the text
 	}
-	if err := t.record(ctx, tx, s, in, &entry); err != nil {
+	if err := t.record(tx, s, in, &entry); err != nil {
 		return Taken{}, err
 	}
 	queued, err := t.carryOut(ctx, tx, s, f, &d, requestID, entry.ID)
 	if err != nil {
 		return Taken{}, err
 	}
-	return t.place(ctx, tx, s, box, in, entry, queued)
+	entry.RawState = held // what may be told to the server depends on what we hold
+	return t.place(tx, s, box, in, entry, queued)
 }
 
 // quarantine keeps a mail that broke us: raw text, position and the reason.
 // Its content counts as not taken, so that it can be taken again.
-func (t *Taker) quarantine(ctx context.Context, tx *store.Tx, s *Settings, box store.Mailbox, in *Incoming) (Taken, error) {
+func (t *Taker) quarantine(tx *store.Tx, s *Settings, box store.Mailbox, in *Incoming) (Taken, error) {
 	entry := t.entry(box, in)
 	entry.Outcome, entry.Rule = Quarantined, RuleBroken
 	entry.ReasonArgs = map[string]string{"error": clip(in.Broken, 500)}
 	entry.Fingerprint = [16]byte{}
-	if err := t.record(ctx, tx, s, in, &entry); err != nil {
+	if err := t.record(tx, s, in, &entry); err != nil {
 		return Taken{}, err
 	}
-	return t.place(ctx, tx, s, box, in, entry, false)
+	return t.place(tx, s, box, in, entry, false)
 }
 
 // entry is the ledger line of a mail, without what was decided.
@@ -169,7 +178,7 @@ func (t *Taker) entry(box store.Mailbox, in *Incoming) store.Entry {
 }
 
 // record writes the ledger line, the fingerprint and the raw text.
-func (t *Taker) record(ctx context.Context, tx *store.Tx, s *Settings, in *Incoming, entry *store.Entry) error {
+func (t *Taker) record(tx *store.Tx, s *Settings, in *Incoming, entry *store.Entry) error {
 	if entry.ID != 0 {
 		if err := tx.UpdateEntry(entry); err != nil {
 			return fmt.Errorf("writing the ledger line: %w", err)
@@ -191,7 +200,7 @@ func (t *Taker) record(ctx context.Context, tx *store.Tx, s *Settings, in *Incom
 }
 
 // place writes where the mail lies and what the server is to be told of it.
-func (t *Taker) place(ctx context.Context, tx *store.Tx, s *Settings, box store.Mailbox, in *Incoming, entry store.Entry, queued bool) (Taken, error) {
+func (t *Taker) place(tx *store.Tx, s *Settings, box store.Mailbox, in *Incoming, entry store.Entry, queued bool) (Taken, error) {
 	p := store.Position{
 		MailboxID: box.ID, UIDValidity: in.Raw.UIDValidity, UID: in.Raw.UID, UIDL: in.Raw.UIDL, LedgerID: entry.ID,
 		Size: in.Raw.Size, HeaderHash: in.Message.HeaderHash, Pending: Tell(s, entry.Outcome, entry.RawState),
@@ -207,13 +216,16 @@ func (t *Taker) place(ctx context.Context, tx *store.Tx, s *Settings, box store.
 // when its whole raw text is ours and it was neither ignored nor set aside
 // (promise 2); one that was set aside is left as it is where it lies.
 func Tell(s *Settings, outcome, rawState string) string {
+	if outcome == Skipped {
+		return "" // left alone
+	}
 	switch s.After {
 	case "seen":
 		if outcome != Quarantined {
 			return "seen"
 		}
 	case "delete":
-		if outcome == Ignored || outcome == Quarantined || rawState == store.RawTruncated {
+		if outcome == Ignored || outcome == Quarantined || rawState != store.RawWhole {
 			return ""
 		}
 		return "delete"

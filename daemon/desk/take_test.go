@@ -312,6 +312,10 @@ func TestTakeBounce(t *testing.T) {
 		"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\nContent-Type: text/plain\n\nNo such user.\n\n--b\nContent-Type: message/delivery-status\n\n" +
 		"Reporting-MTA: dns; mx.test\n\nFinal-Recipient: rfc822; taro@customer.test\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 no such user\n\n--b\nContent-Type: message/rfc822\n\n" +
 		"From: support@example.com\nTo: taro@customer.test\nMessage-ID: <" + ack.MessageID + ">\nSubject: Re\n\nx\n\n--b--\n"
+	ack.State = store.OutboxSent
+	if err := b.taker.Store.Write(t.Context(), func(tx *store.Tx) error { return tx.SaveOutbox(ack) }); err != nil {
+		t.Fatal(err)
+	}
 	before := len(b.lines())
 	entry := b.take(report)[0]
 	if entry.Outcome != Bounced || entry.Request != "SUP-1" {
@@ -321,7 +325,10 @@ func TestTakeBounce(t *testing.T) {
 	if len(lines) != before {
 		t.Errorf("a bounce caused mail: %v", b.outbox())
 	}
-	if lines[0].State != store.OutboxFailed || !strings.Contains(lines[0].Error, "no such user") {
+	if counts, err := b.taker.Store.OutboxCounts(t.Context()); err != nil || counts.Failed != 1 || counts.SentToday != 1 {
+		t.Errorf("counted as %+v, %v", counts, err)
+	}
+	if lines[0].State != store.OutboxFailed || lines[0].SentAt.IsZero() || !strings.Contains(lines[0].Error, "no such user") {
 		t.Errorf("the line of the mail that came back is %+v", lines[0])
 	}
 	if suspended, err := b.taker.Store.SuspendedAt(t.Context(), "taro@customer.test"); err != nil || !suspended {
@@ -426,5 +433,103 @@ func TestOwnMailComesBack(t *testing.T) {
 	}
 	if n := len(b.outbox()); n != 6 {
 		t.Errorf("%d mails were queued, want 6", n)
+	}
+}
+
+// A mail that is on the server only because it was too large stays there, also
+// when it comes a second time and after = "delete".
+func TestLargeDuplicateIsNotDeleted(t *testing.T) {
+	b := newBench(t, "")
+	b.desk.After = "delete"
+	pending := func(raw *Incoming) string {
+		taken, err := b.taker.Take(t.Context(), b.desk, b.box, []*Incoming{raw})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return taken[0].Outcome + " " + taken[0].Pending
+	}
+	large := func() *Incoming {
+		in := b.incoming(letter("taro@customer.test", "1@c", "", "the beginning"))
+		in.Raw.Truncated = true
+		return in
+	}
+	if got := pending(large()); got != "request " {
+		t.Errorf("a large mail: %q", got)
+	}
+	if got := pending(large()); got != "duplicate " {
+		t.Errorf("the same large mail again: %q, want it to stay", got)
+	}
+	small := letter("taro@customer.test", "2@c", "", "whole")
+	if got := pending(b.incoming(small)) + ", " + pending(b.incoming(small)); got != "request delete, duplicate delete" {
+		t.Errorf("a small mail twice: %q", got)
+	}
+}
+
+// Mail of before the first start that comes back with another number or size
+// is still old; a new mail of the same sender is not.
+func TestOldMailComesBack(t *testing.T) {
+	b := newBench(t, "")
+	old := letter("taro@customer.test", "old@c", "", "from last year")
+	header, _, _ := strings.Cut(old, "\n\n")
+	if err := b.taker.Skip(t.Context(), b.box, []Old{{UID: 900, Size: 1, Header: []byte(header + "\r\n\r\n")}}); err != nil {
+		t.Fatal(err)
+	}
+	taken, err := b.taker.Take(t.Context(), b.desk, b.box, []*Incoming{b.incoming("Received: by the new server\n" + old), b.incoming(letter("taro@customer.test", "new@c", "", "from last year"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if taken[0].Outcome != Skipped || taken[0].Pending != "" || taken[1].Outcome != Request {
+		t.Errorf("taken as %+v", taken)
+	}
+	if n := len(b.outbox()); n != 3 {
+		t.Errorf("%d mails were queued, want those of the new mail only", n)
+	}
+	counts, err := b.taker.Store.Counts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range counts {
+		if c.Outcome == Skipped && c.Total != 1 {
+			t.Errorf("%d mails are counted as skipped, want 1", c.Total)
+		}
+	}
+}
+
+// Reply-To names whom to answer where a form wrote the mail; it never opens a
+// conversation, for anybody can write it.
+func TestReplyTo(t *testing.T) {
+	b := newBench(t, "")
+	form := b.take(letter("wordpress@example.com", "1@w", "Reply-To: Taro <taro@customer.test>", "by the form"))[0]
+	request, err := b.taker.Store.RequestByKey(t.Context(), form.Request)
+	if err != nil || request.Requester.Address != "taro@customer.test" || b.outbox()[0] != "received taro@customer.test" {
+		t.Errorf("the form's request is %+v, %v; queued %v", request, err, b.outbox())
+	}
+	for _, forged := range []string{"no-reply@evil.test", "mallory@evil.test", "wordpress@example.com"} {
+		entry := b.take(strings.Replace(letter(forged, "2@"+forged, "Reply-To: taro@customer.test", "let me in"), "Subject: Printer", "Subject: Re: [SUP-1]", 1))[0]
+		if entry.Request == "SUP-1" {
+			t.Errorf("%s with the customer's Reply-To joined SUP-1 by %s", forged, entry.Rule)
+		}
+	}
+}
+
+// A mail without a sender becomes a request that says it cannot be answered;
+// an agent who answers is told so.
+func TestNoSender(t *testing.T) {
+	b := newBench(t, "")
+	b.take("Subject: Hello\nDate: Sat, 21 Nov 2026 12:00:00 +0900\nMessage-ID: <1@c>\n\nIs anybody there?\n")
+	if got, want := b.outbox(), []string{"new aki@example.com", "new ben@example.com"}; !slices.Equal(got, want) {
+		t.Fatalf("queued %v, want %v", got, want)
+	}
+	r := &Renderer{Store: b.taker.Store, Signer: b.taker.Signer}
+	o, err := r.Render(t.Context(), b.desk, b.lines()[0], 0)
+	if err != nil || !strings.Contains(o.Text, "names no sender") || strings.Contains(o.Text, "to answer ;") {
+		t.Errorf("the notice says %v, %v", o, err)
+	}
+	entry := b.take(letter("aki@example.com", "2@a", "In-Reply-To: <"+b.lines()[0].MessageID+">", "Yes."))[0]
+	if got := b.outbox()[2:]; entry.Outcome != Note || !slices.Equal(got, []string{"not-sent aki@example.com"}) {
+		t.Errorf("the answer became %s, queued %v", entry.Outcome, got)
+	}
+	if o, err = r.Render(t.Context(), b.desk, b.lines()[2], 0); err != nil || !strings.Contains(o.Text, "names no sender") {
+		t.Errorf("the agent is told %v, %v", o, err)
 	}
 }

@@ -44,6 +44,11 @@ func TestAcknowledgementShowsNoLink(t *testing.T) {
 			t.Errorf("%q is shown as %q, want %q", subject, got, want)
 		}
 	}
+	for name, want := range map[string]string{"Taro Yamada": "Taro Yamada", "山田 太郎": "山田 太郎", "You won, evil.test": "", "see x/y": "", strings.Repeat("long ", 10): ""} {
+		if got := (notice{Customer: mail.Address{Name: name}}).SafeName(); got != want {
+			t.Errorf("the name %q is shown as %q, want %q", name, got, want)
+		}
+	}
 }
 
 func TestPage(t *testing.T) {
