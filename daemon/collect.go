@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"helpdesk/daemon/desk"
-	"helpdesk/mail"
 	"helpdesk/mail/fetch"
 	"helpdesk/store"
 )
@@ -18,25 +16,25 @@ import (
 // polls. It asks the server what lies there, takes what has no position yet,
 // and tells the server only what is committed.
 type collector struct {
-	desk      *desk.Settings
-	settings  func() (fetch.Settings, error) // read at each log-in
-	fetch     fetch.Settings                 // of the present session
-	poll      time.Duration
-	process   bool // backlog = "process": the first start takes the old mail too
-	store     *store.Store
-	taker     *desk.Taker
-	health    *health
-	now       func() time.Time
-	log       *slog.Logger
-	taken     func(queued bool) // called after each commit
-	subject   string            // of the health table
-	attempts  backoff
-	breaks    map[uint32]breakage
-	refusal   atomic.Pointer[mail.Error] // why the server would not mark, move or delete a mail; nil: it did
-	tellAgain time.Time                  // when the server is asked again after a refusal
-	aside     map[uint32]store.Position  // mails set aside that are tried again in this round
-	old       []uint32                   // mails of before the first start, still to be recorded; nil: not listed yet
-	careful   bool                       // one mail a command: the last fetch broke, nobody knows at which mail
+	desk     *desk.Settings
+	settings func() (fetch.Settings, error) // read at each log-in
+	fetch    fetch.Settings                 // of the present session
+	poll     time.Duration
+	process  bool // backlog = "process": the first start takes the old mail too
+	store    *store.Store
+	taker    *desk.Taker
+	health   *health
+	now      func() time.Time
+	log      *slog.Logger
+	taken    func(queued bool) // called after each commit
+	subject  string            // of the health table
+	attempts backoff
+	breaks   map[uint32]breakage
+	refused  refusals
+	swept    time.Time                 // when the whole mailbox was last looked through
+	aside    map[uint32]store.Position // mails set aside that are tried again in this round
+	old      []uint32                  // mails of before the first start, still to be recorded; nil: not listed yet
+	careful  bool                      // one mail a command: the last fetch broke, nobody knows at which mail
 }
 
 // breakage is where the connection broke in a mail, and how often there.
@@ -98,14 +96,23 @@ func (c *collector) session(ctx context.Context) error {
 	}
 }
 
+// sweepEvery is how often the whole mailbox is compared with the positions, and
+// not only what lies above the last one: a listing may leave a mail out.
+const sweepEvery = time.Hour
+
 // round takes what is new, and records some of the old mail while that is not
 // done. Mail that the server listed and did not send is asked for again.
 func (c *collector) round(ctx context.Context, s *fetch.Session, box *store.Mailbox) error {
-	listed, err := s.List(ctx, max(box.NextUID, 1))
+	from := max(box.NextUID, 1)
+	sweep := c.now().Sub(c.swept) >= sweepEvery
+	if sweep {
+		from = max(box.SkipBelow, 1)
+	}
+	listed, err := s.List(ctx, from)
 	if err != nil {
 		return err
 	}
-	fresh, err := c.unknown(ctx, *box, listed, box.NextUID)
+	fresh, err := c.unknown(ctx, *box, listed, from)
 	if err != nil {
 		return err
 	}
@@ -127,6 +134,9 @@ func (c *collector) round(ctx context.Context, s *fetch.Session, box *store.Mail
 	}
 	for _, uid := range missing {
 		next = min(next, uid)
+	}
+	if sweep {
+		c.swept = c.now()
 	}
 	if !box.SkipDone {
 		if err := c.skipSome(ctx, s, box); err != nil {

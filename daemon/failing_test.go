@@ -139,6 +139,39 @@ func TestConnectionBreaks(t *testing.T) {
 	}
 }
 
+// TestListingLeavesOut: a mail that a listing left out once is found when the
+// mailbox is looked through as a whole.
+func TestListingLeavesOut(t *testing.T) {
+	t.Parallel()
+	var left atomic.Bool
+	o := newOffice(t, func(s *officeSettings) { s.Backlog, s.Idle, s.Poll, s.IMAPSecurity = "process", false, "5s", "none" })
+	o.set.IMAPHost, o.set.IMAPPort = split(t, proxy(t, "127.0.0.1:0", o.hosts.IMAP, func(to, from net.Conn) {
+		in := bufio.NewReader(from)
+		for {
+			line, err := in.ReadBytes('\n')
+			if bytes.Contains(line, []byte("FETCH (UID 2 ")) && bytes.Contains(line, []byte("RFC822.SIZE")) && left.CompareAndSwap(false, true) {
+				continue
+			}
+			if _, writeErr := to.Write(line); err != nil || writeErr != nil {
+				return
+			}
+		}
+	}))
+	o.writeConfig()
+	for i := range 3 {
+		if err := o.hosts.Deliver("support@mail.test", []byte(strings.ReplaceAll(plain(i), "\n", "\r\n"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.start()
+	o.recorded("request", 2)
+	if !left.Load() {
+		t.Fatal("no listing was shortened")
+	}
+	o.clock.Store(int64(2 * time.Hour))
+	o.recorded("request", 3)
+}
+
 // TestStop: told to stop, all of it ends within 5 seconds, also while mail is
 // taken and sent, and nothing is lost.
 func TestStop(t *testing.T) {

@@ -66,10 +66,10 @@ func (d *daemon) warnings() []string {
 	ja := d.Config.Language == config.Japanese
 	var list []string
 	for _, r := range d.desks {
-		if r.collector == nil || r.collector.refusal.Load() == nil {
+		if r.collector == nil || r.collector.refused.any() == nil {
 			continue
 		}
-		words := diagnose.Explain(r.collector.refusal.Load(), "")
+		words := diagnose.Explain(r.collector.refused.any(), "")
 		text := fmt.Sprintf("%s: the mail server does not let helpdesk mark, move or delete mail that was taken (after = %q). No mail is lost, and it is tried again. The server says: %s", r.settings.Name, r.settings.After, words.ServerText)
 		if ja {
 			text = fmt.Sprintf("%s: 受け付けたメールに印を付ける・移動する・削除する操作（after = %q）を、メールサーバーが拒否しています。メールは失われておらず、自動的に再試行します。サーバーの応答: %s", r.settings.Name, r.settings.After, words.ServerText)

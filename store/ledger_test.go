@@ -13,7 +13,7 @@ func TestEntry(t *testing.T) {
 	s, _ := open(t)
 	ctx := t.Context()
 	full := Entry{
-		UIDValidity: 5, UID: 4294967295, MessageID: "a@b", From: mail.Address{Name: "山田 太郎", Address: "Taro@Example.com"}, Subject: "プリンタ",
+		UIDValidity: 5, UID: 4294967295, MessageID: "a@b", From: mail.Address{Name: "山田 太郎", Address: "Taro@Example.com"}, Subject: "プリンタ\x00\xff",
 		SeenAt: start.UTC(), Outcome: "request", Rule: "request", Reason: "mentions", ReasonArgs: map[string]string{"key": "SUP-9"},
 		Passed: []string{"skipped", "duplicate"}, Fingerprint: [16]byte{1, 2}, Size: 1 << 40, RawState: RawTruncated, Problems: []string{"no-date"},
 	}

@@ -93,7 +93,7 @@ func messageHash(id string) int64 {
 }
 
 // AddMessage adds a message to its request, sets its ID, and At when it is
-// zero, and counts it there.
+// zero; the request's last change is then no earlier.
 func (t *Tx) AddMessage(m *Message) (err error) {
 	defer func() {
 		if err != nil {
@@ -130,7 +130,10 @@ func (t *Tx) AddMessage(m *Message) (err error) {
 	if err != nil {
 		return err
 	}
-	n, err := t.exec("UPDATE requests SET messages = messages + 1, updated = max(updated, ?) WHERE id = ?", millis(m.At), m.RequestID)
+	if at, ok := t.updated[m.RequestID]; ok && !m.At.After(at) {
+		return nil
+	}
+	n, err := t.exec("UPDATE requests SET updated = max(updated, ?) WHERE id = ?", millis(m.At), m.RequestID)
 	if err == nil && n == 0 {
 		err = fmt.Errorf("request %d: %w", m.RequestID, ErrNotFound)
 	}

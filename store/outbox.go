@@ -98,10 +98,30 @@ func (v *View) outboxIDs(ctx context.Context, f OutboxFilter) ([]int64, error) {
 	case f.State == "" || f.State == OutboxSent: // nearly all are sent: the newest are found at once
 		return list(ctx, v, (*row).int, "SELECT id FROM outbox WHERE id < ? AND (? = '' OR state = ?) ORDER BY id DESC LIMIT ?",
 			below, f.State, f.State, n)
+	case f.State == OutboxWaiting:
+		return v.waitingIDs(ctx, below, n)
 	default:
-		return list(ctx, v, (*row).int, "SELECT id FROM outbox WHERE state = ? AND state <> 'sent' AND id < ? ORDER BY id DESC LIMIT ?",
-			f.State, below, n)
+		return list(ctx, v, (*row).int, `SELECT id FROM outbox WHERE state = ? AND state IN ('failed', 'suspended') AND id < ?
+			ORDER BY id DESC LIMIT ?`, f.State, below, n)
 	}
+}
+
+// waitingIDs looks into the queue of each desk that has one.
+func (v *View) waitingIDs(ctx context.Context, below, n int64) ([]int64, error) {
+	desks, err := list(ctx, v, (*row).int, "SELECT desk_id FROM counters WHERE day = 0 AND name = 'outbox:waiting' AND n > 0")
+	if err != nil {
+		return nil, err
+	}
+	var ids []int64
+	for _, desk := range desks {
+		some, err := list(ctx, v, (*row).int, `SELECT id FROM outbox INDEXED BY outbox_by_due
+			WHERE desk_id = ? AND state = 'waiting' AND id < ? ORDER BY id DESC LIMIT ?`, desk, below, n)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, some...)
+	}
+	return newest(ids, n), nil
 }
 
 // AutomaticSince returns how many automatic mails to an address were queued at
@@ -185,23 +205,6 @@ func (t *Tx) SaveOutbox(l OutboxLine) (err error) {
 	t.countOutbox(old.DeskID, old.State, time.Time{}, -1)
 	t.countOutbox(old.DeskID, l.State, l.SentAt, 1)
 	return err
-}
-
-// MarkReturned keeps that a mail came back after the relay had accepted it: the
-// line has failed, and when it was sent stays on record.
-func (t *Tx) MarkReturned(id int64, cause, words string) error {
-	old, err := one(t.ctx, t.View, scanOutbox, outboxColumns+"WHERE o.id = ?", id)
-	if err == nil {
-		_, err = t.exec("UPDATE outbox SET state = ?, cause = ?, error = ? WHERE id = ?", OutboxFailed, cause, words, id)
-	}
-	if err != nil {
-		return fmt.Errorf("keeping that the mail of outbox line %d came back: %w", id, err)
-	}
-	if old.State != OutboxSent { // sent today is what was sent, also when it came back
-		t.countOutbox(old.DeskID, old.State, time.Time{}, -1)
-	}
-	t.countOutbox(old.DeskID, OutboxFailed, time.Time{}, 1)
-	return nil
 }
 
 // countOutbox counts lines by state: what was sent by day, the others in all.

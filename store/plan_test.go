@@ -61,7 +61,7 @@ func TestQueryPlans(t *testing.T) {
 		"DueOutbox":         func(v *View) error { _, err := v.DueOutbox(ctx, []int64{1, 2}, now, 10); return err },
 		"NextDue":           func(v *View) error { _, err := v.NextDue(ctx, []int64{1, 2}); return err },
 		"Outbox": func(v *View) error {
-			return each(v.Outbox, OutboxFilter{}, OutboxFilter{State: OutboxSent}, OutboxFilter{State: OutboxFailed}, OutboxFilter{To: "a@x"})(ctx)
+			return each(v.Outbox, OutboxFilter{}, OutboxFilter{State: OutboxSent}, OutboxFilter{State: OutboxFailed}, OutboxFilter{State: OutboxWaiting}, OutboxFilter{To: "a@x"})(ctx)
 		},
 		"OutboxCounts":   func(v *View) error { _, err := v.OutboxCounts(ctx); return err },
 		"AutomaticSince": func(v *View) error { _, err := v.AutomaticSince(ctx, "a@x", now); return err },

@@ -71,21 +71,6 @@ func (v *View) PositionsByHash(ctx context.Context, mailboxID int64, exceptUIDVa
 		mailboxID, hash[:], int64(exceptUIDValidity), size)
 }
 
-// SkippedByHash returns the ledger line of a mail with this header hash that
-// lay in the mailbox at its first start, wherever in it and under whatever
-// number it was then. ok is false when there is none.
-func (v *View) SkippedByHash(ctx context.Context, mailboxID int64, hash [16]byte) (ledgerID int64, ok bool, err error) {
-	if hash == [16]byte{} {
-		return 0, false, nil
-	}
-	ledgerID, err = one(ctx, v, (*row).int, `SELECT l.id FROM positions p INDEXED BY positions_by_hash JOIN ledger l ON l.id = p.ledger_id
-		WHERE p.mailbox_id = ? AND p.header_hash = ? AND l.outcome = 'skipped' LIMIT 1`, mailboxID, hash[:])
-	if errors.Is(err, ErrNotFound) {
-		return 0, false, nil
-	}
-	return ledgerID, err == nil, err
-}
-
 // AddPosition keeps a position, also in the place of what was known about it.
 func (t *Tx) AddPosition(p Position) error {
 	uid := uidValue(p.UID, p.UIDL)

@@ -10,7 +10,7 @@ import (
 )
 
 const requestColumns = `SELECT r.id, r.desk_id, r.key, ifnull(d.key, ''), r.type, r.subject, r.state, r.requester_name, r.requester_address,
-	r.assignee, r.created, r.updated, r.messages, r.linked_to FROM requests r LEFT JOIN desks d ON d.id = r.desk_id `
+	r.assignee, r.created, r.updated, (SELECT count(*) FROM messages m WHERE m.request_id = r.id), r.linked_to FROM requests r LEFT JOIN desks d ON d.id = r.desk_id `
 
 func scanRequest(r *row) Request {
 	return Request{
@@ -91,7 +91,7 @@ func (t *Tx) NextKey(prefix string) (string, error) {
 }
 
 // AddRequest adds a request and sets its ID, and Created, Updated and State
-// when they are zero. Messages is 0 then; AddMessage counts.
+// when they are zero.
 func (t *Tx) AddRequest(r *Request) (err error) {
 	if r.Created.IsZero() {
 		r.Created = t.now
@@ -102,16 +102,16 @@ func (t *Tx) AddRequest(r *Request) (err error) {
 	if r.State == "" {
 		r.State = StateOpen
 	}
-	r.Messages = 0
 	if r.ID, err = t.next("request"); err == nil {
 		_, err = t.exec(`INSERT INTO requests (id, desk_id, key, type, subject, state, requester_name, requester_address, assignee,
-			created, updated, messages, linked_to) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`,
+			created, updated, linked_to) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			r.ID, r.DeskID, r.Key, r.Type, r.Subject, r.State, r.Requester.Name, r.Requester.Address, r.Assignee,
 			millis(r.Created), millis(r.Updated), r.LinkedTo)
 	}
 	if err != nil {
 		return fmt.Errorf("adding the request %s: %w", r.Key, err)
 	}
+	t.updated[r.ID] = r.Updated
 	return nil
 }
 

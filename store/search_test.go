@@ -173,7 +173,7 @@ func TestSearch(t *testing.T) {
 // TestOddQueries types what FTS5 would take for syntax.
 func TestOddQueries(t *testing.T) {
 	s, _ := open(t)
-	addMail(t, s, 1, "x", "a b c 東京 NEAR quote \" end")
+	addMail(t, s, 1, "x", "a b c 東京 NEAR quote \" end", "\xff東\xfe京\x00", "")
 	indexAll(t, s)
 	for _, q := range []string{
 		`"`, `""`, `"""`, `a"b`, `"a`, `a"`, "a AND", "AND", "OR OR", "NOT a", "a NOT b", "NEAR(a b)", "a NEAR/2 b", "text:a", "{text}:a", "-a", "+a", "^a",

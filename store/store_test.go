@@ -121,6 +121,36 @@ func TestReadersCannotWrite(t *testing.T) {
 	}
 }
 
+// TestReaderGivesUp cancels a query that would never end, as a browser does
+// that is closed.
+func TestReaderGivesUp(t *testing.T) {
+	s, _ := open(t)
+	write(t, s, func(tx *Tx) error { return tx.SetMeta("a", "b") })
+	for range 2 * maxReaders { // more often than there are connections
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		_, err := one(ctx, s.View, (*row).int, "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c")
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) || !Unavailable(err) {
+			t.Fatalf("a query without end: %v", err)
+		}
+		if v, _, err := s.Meta(t.Context(), "a"); err != nil || v != "b" {
+			t.Fatalf("the next one: %q, %v", v, err)
+		}
+	}
+	// With all connections lent, waiting for one ends with the context as well.
+	for range maxReaders {
+		s.readers.lent <- struct{}{}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := s.Desks(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("without a free connection: %v", err)
+	}
+	for range maxReaders {
+		<-s.readers.lent
+	}
+}
+
 func TestFileIsPrivate(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("rights are those of the folder there")

@@ -20,7 +20,10 @@ type Tx struct {
 	// Written once, by flush, however often they change.
 	sequences map[string]int64
 	counters  map[counter]int64
-	addresses map[string]int64 // ids of the addresses met so far
+
+	// What is known without asking, so that the intake need not.
+	addresses map[string]int64    // ids of the addresses met so far
+	updated   map[int64]time.Time // last changes of the requests added
 }
 
 // counter names a line of the counters table.
@@ -33,7 +36,8 @@ type counter struct {
 func (w *writer) newTx() *Tx {
 	t := &Tx{
 		conn: w.conn, ctx: w.ctx, now: w.now(),
-		sequences: map[string]int64{}, counters: map[counter]int64{}, addresses: map[string]int64{},
+		sequences: map[string]int64{}, counters: map[counter]int64{},
+		addresses: map[string]int64{}, updated: map[int64]time.Time{},
 	}
 	t.View = &View{use: t.use, now: func() time.Time { return t.now }, zstd: w.zstd}
 	return t

@@ -135,7 +135,7 @@ type Request struct {
 	Assignee  string       `json:"assignee"` // the agent's address, "" for nobody
 	Created   time.Time    `json:"created"`
 	Updated   time.Time    `json:"updated"`
-	Messages  int          `json:"messages"` // counted by AddMessage
+	Messages  int          `json:"messages"` // how many there are; read only
 	LinkedTo  int64        `json:"-"`        // another request's ID; 0: none
 }
 

@@ -138,7 +138,6 @@ CREATE TABLE requests (
     assignee          TEXT NOT NULL,
     created           INTEGER NOT NULL,
     updated           INTEGER NOT NULL,
-    messages          INTEGER NOT NULL,
     linked_to         INTEGER NOT NULL
 ) STRICT;
 -- Requests of a desk or a state
@@ -161,7 +160,7 @@ CREATE TABLE messages (
     reply_bytes  INTEGER NOT NULL,
     text         TEXT NOT NULL
 ) STRICT;
--- Messages
+-- Messages, and how many a request has
 CREATE INDEX messages_by_request ON messages (request_id);
 -- RequestsByMessageIDs
 CREATE INDEX messages_by_message_id ON messages (message_hash) WHERE message_hash <> 0;
@@ -206,10 +205,10 @@ CREATE TABLE outbox (
     cause        TEXT NOT NULL,
     error        TEXT NOT NULL
 ) STRICT;
--- DueOutbox, NextDue
+-- DueOutbox, NextDue, Outbox of those waiting
 CREATE INDEX outbox_by_due ON outbox (desk_id, next_at) WHERE state = 'waiting';
--- Outbox of a state that is not the common one
-CREATE INDEX outbox_by_state ON outbox (state) WHERE state <> 'sent';
+-- Outbox of the failed and the suspended
+CREATE INDEX outbox_by_state ON outbox (state) WHERE state IN ('failed', 'suspended');
 -- OutboxByMessageID. Ours begin with the request's number, so that the index
 -- grows nearly at its end.
 CREATE INDEX outbox_by_message_id ON outbox (message_id);
