@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"helpdesk/daemon/config"
 	"helpdesk/mail"
 	"helpdesk/mail/diagnose"
 	"helpdesk/store"
@@ -24,9 +25,9 @@ const (
 // stepStore is the step of a failure of this computer, beside those of package mail.
 const stepStore = "store"
 
-// health is the table of what works and what does not. It is in memory for the
-// page and in the store for commands that run without the daemon; it is
-// written and logged when a state changes, not at each poll.
+// health is the table of what works and what does not. It is in memory, and in
+// the store for whoever looks after the program has ended; it is written and
+// logged when a state changes, not at each poll.
 type health struct {
 	store *store.Store
 	now   func() time.Time
@@ -34,11 +35,12 @@ type health struct {
 
 	mu    sync.Mutex
 	parts map[string]store.Health
-	same  map[string]int // how often the present failure was seen
+	same  map[string]int           // how often the present failure was seen
+	wrong map[string]*config.Fault // what is wrong in our own files, where that is the failure
 }
 
 func newHealth(s *store.Store, now func() time.Time, log *slog.Logger) *health {
-	return &health{store: s, now: now, log: log, parts: make(map[string]store.Health), same: make(map[string]int)}
+	return &health{store: s, now: now, log: log, parts: make(map[string]store.Health), same: make(map[string]int), wrong: make(map[string]*config.Fault)}
 }
 
 // set puts a part into a state without error: waiting, off or stopped.
@@ -57,6 +59,11 @@ func (h *health) fail(ctx context.Context, subject string, err error, next time.
 	if !errors.As(err, &e) {
 		e = &mail.Error{Step: stepStore, Temporary: true, Err: err} // ours: a full disk, a file that cannot be read
 	}
+	var fault *config.Fault
+	errors.As(err, &fault)
+	h.mu.Lock()
+	h.wrong[subject] = fault
+	h.mu.Unlock()
 	r := diagnose.Record(e)
 	h.change(ctx, store.Health{
 		Subject: subject, State: stateFailing, LastPoll: h.now(), NextPoll: next,
@@ -93,6 +100,17 @@ func (h *health) change(ctx context.Context, n store.Health) {
 	if err := h.store.Write(ctx, func(tx *store.Tx) error { return tx.PutHealth(n) }); err != nil && ctx.Err() == nil {
 		h.log.Error("writing the state of a part", "part", n.Subject, "error", err)
 	}
+}
+
+// fault is what is wrong in our own configuration where that is why a part
+// fails, else nil: no server is to blame then.
+func (h *health) fault(subject string) *config.Fault {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.parts[subject].State != stateFailing {
+		return nil
+	}
+	return h.wrong[subject]
 }
 
 // part is the present state of one part.

@@ -3,10 +3,14 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"helpdesk/daemon/config"
 	"helpdesk/daemon/desk"
 	"helpdesk/mail/diagnose"
+	"helpdesk/store"
 	"helpdesk/ui"
 )
 
@@ -16,8 +20,8 @@ func (d *daemon) status(ctx context.Context) (ui.Status, error) {
 	for _, r := range d.desks {
 		one := ui.DeskStatus{
 			Key: r.settings.Key, Name: r.settings.Name,
-			Mailbox: ui.Part(d.health.part(r.mailbox()), "", d.Config.Language),
-			Relay:   ui.Part(d.health.part(r.relay), "", d.Config.Language),
+			Mailbox: d.part(r.mailbox()),
+			Relay:   d.part(r.relay),
 		}
 		if len(r.conf.Closed) > 0 {
 			one.Mailbox = closed(r.conf, d.Config.Language)
@@ -46,7 +50,48 @@ func (d *daemon) status(ctx context.Context) (ui.Status, error) {
 		}
 	}
 	s.Warnings = append(s.Warnings, d.warnings()...)
+	lost, err := d.lostAnswers(ctx)
+	if err != nil {
+		return s, err
+	}
+	s.Warnings = append(s.Warnings, lost...)
+	s.OK = s.OK && len(lost) == 0
 	return s, nil
+}
+
+// part is the state of a mailbox or relay in words.
+func (d *daemon) part(subject string) ui.PartStatus {
+	p := ui.Part(d.health.part(subject), "", d.Config.Language)
+	if fault := d.health.fault(subject); fault != nil {
+		p.Cause, p.Title, p.Text, p.ServerText = "configuration", fault.Key+": "+fault.Reason(d.Config.Language), "", ""
+		p.Remedy = []string{fault.Remedy(d.Config.Language)}
+	}
+	return p
+}
+
+// lostFor is how long an answer that did not reach its customer is called to mind.
+const lostFor = 7 * 24 * time.Hour
+
+// lostAnswers says which answers of agents did not reach their customers:
+// whoever wrote one believes that it did.
+func (d *daemon) lostAnswers(ctx context.Context) ([]string, error) {
+	lines, err := d.store.Outbox(ctx, store.OutboxFilter{State: store.OutboxFailed, Limit: 100})
+	if err != nil {
+		return nil, fmt.Errorf("reading failed mail: %w", err)
+	}
+	var keys []string
+	for _, l := range lines {
+		if l.Event == desk.EventAnswered && d.Now().Sub(l.CreatedAt) < lostFor && !slices.Contains(keys, l.Request) {
+			keys = append(keys, l.Request)
+		}
+	}
+	switch {
+	case len(keys) == 0:
+		return nil, nil
+	case d.Config.Language == config.Japanese:
+		return []string{fmt.Sprintf("次の依頼への回答がお客様に届いていません: %s。理由は「送信できなかったメール」をご覧ください（ログインが必要です）。別の方法でお客様に連絡してください。", strings.Join(keys, "、"))}, nil
+	}
+	return []string{fmt.Sprintf("The answer to these requests did not reach the customer: %s. Why is said below Mail that could not be sent (after signing in). Please reach the customer another way.", strings.Join(keys, ", "))}, nil
 }
 
 // closed is the state of a mailbox that a fault of the configuration keeps closed.

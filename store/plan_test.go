@@ -30,6 +30,7 @@ func TestQueryPlans(t *testing.T) {
 		"Pending":         func(v *View) error { _, err := v.Pending(ctx, 1, 77); return err },
 		"DueRetries":      func(v *View) error { _, err := v.DueRetries(ctx, 1, 77, now); return err },
 		"PositionsByHash": func(v *View) error { _, err := v.PositionsByHash(ctx, 1, 1, [16]byte{1}, 1); return err },
+		"SkippedByHash":   func(v *View) error { _, _, err := v.SkippedByHash(ctx, 1, [16]byte{1}); return err },
 		"EntryByFingerprint": func(v *View) error {
 			_, _, err := v.EntryByFingerprint(ctx, 1, [16]byte{1})
 			return err
@@ -94,7 +95,7 @@ func TestQueryPlans(t *testing.T) {
 		}
 		for _, err := range []error{
 			tx.UpdateEntry(&entry), tx.UpdateRequest(&request), tx.SaveOutbox(OutboxLine{ID: 1}), tx.AddPosition(Position{MailboxID: 1, UIDValidity: 77, UID: 1}),
-			tx.ClearPending(1, 77, []uint32{1}), tx.SetRetry(1, 77, 2, now, 1), tx.Unsuspend("a"), tx.SaveMailbox(Mailbox{ID: 1}), tx.PutRaw(1, Packed{pieces: []piece{{data: []byte{}}}}),
+			tx.ClearPending(1, 77, []uint32{1}), tx.SetRetry(1, 77, 2, now, 1), tx.Unsuspend("a"), tx.MarkReturned(2, "a", "b"), tx.SaveMailbox(Mailbox{ID: 1}), tx.PutRaw(1, Packed{pieces: []piece{{data: []byte{}}}}),
 		} {
 			if err != nil {
 				return err

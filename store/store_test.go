@@ -285,7 +285,7 @@ func TestReadOnlyLeavesNothingForeign(t *testing.T) {
 func TestCheckpointKeepsTheLogShort(t *testing.T) {
 	s, _ := open(t)
 	big := strings.Repeat("0123456789abcdef", 1<<16) // 1 MB
-	for range 120 {
+	for range 72 {
 		write(t, s, func(tx *Tx) error { return tx.SetMeta("big", big) })
 	}
 	info, err := os.Stat(s.writer.path + "-wal")

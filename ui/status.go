@@ -2,6 +2,7 @@ package ui
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"helpdesk/mail/diagnose"
@@ -65,6 +66,9 @@ func Part(h store.Health, provider, lang string) PartStatus {
 	}, provider)
 	w := d.In(lang)
 	p.Cause, p.Title, p.Text, p.Remedy, p.ServerText = d.Cause, w.Title, w.Text, w.Remedy, d.ServerText
+	if d.Concerns == diagnose.ConcernsConfiguration {
+		p.Remedy = append(slices.Clone(p.Remedy), WordsIn(lang).Text("remedy.restart"))
+	}
 	return p
 }
 

@@ -68,8 +68,8 @@ func (s *Server) statusPage(w http.ResponseWriter, r *http.Request) {
 	}
 	data.Version = status.Version
 	data.Relays = sharedRelays(status.Desks)
-	data.Mood, data.Headline = s.headline(status.Desks)
-	if data.Refresh = 60; data.Mood == "waiting" || len(data.Newest) == 0 {
+	data.Mood, data.Headline = s.headline(status)
+	if data.Refresh = 60; data.Headline == s.words.Text("status.starting") || len(data.Newest) == 0 {
 		data.Refresh = 5 // someone is watching it start
 	}
 	s.show(w, r, http.StatusOK, "status", data)
@@ -139,7 +139,8 @@ func sameRelay(a, b PartStatus) bool {
 }
 
 // headline sums up: how many connections need a person or have failed.
-func (s *Server) headline(desks []DeskStatus) (mood, words string) {
+func (s *Server) headline(status Status) (mood, words string) {
+	desks := status.Desks
 	if len(desks) == 0 {
 		return "off", s.words.Text("status.no-desks")
 	}
@@ -165,6 +166,8 @@ func (s *Server) headline(desks []DeskStatus) (mood, words string) {
 		return "failing", s.words.Count("status.attention", bad)
 	case waiting:
 		return "waiting", s.words.Text("status.starting")
+	case len(status.Warnings) > 0:
+		return "waiting", s.words.Text("status.warned")
 	}
 	return "ok", s.words.Text("status.all-ok")
 }

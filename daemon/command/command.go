@@ -137,7 +137,7 @@ func wrongUse(check cobra.PositionalArgs) cobra.PositionalArgs {
 	}
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return &failure{exitUse, fmt.Errorf("%w; write it as: helpdesk %s", err, cmd.Use)}
+			return &failure{exitUse, fmt.Errorf("%w; write it as: %s", err, cmd.UseLine())}
 		}
 		return nil
 	}
@@ -178,26 +178,39 @@ func (e *env) loadConfig() (*config.Config, error) {
 	return c, nil
 }
 
-// openStore opens the database to read. The daemon may run or not.
-func (e *env) openStore(ctx context.Context) (*store.Store, *config.Config, error) {
-	c, err := e.loadConfig()
+// place is where a running or stopped helpdesk keeps its things.
+type place struct{ dataDir, language string }
+
+// locate finds the data, also where the configuration has faults: `check` and
+// `run` name those, other commands answer what they are asked.
+func (e *env) locate() (place, error) {
+	dir, language, err := config.Locate(e.configFile(), os.LookupEnv)
 	if err != nil {
-		return nil, nil, err
+		return place{}, &failure{exitConfig, err}
 	}
-	path := filepath.Join(c.DataDir, daemon.DatabaseFile)
+	return place{dir, language}, nil
+}
+
+// openStore opens the database to read. The daemon may run or not.
+func (e *env) openStore(ctx context.Context) (*store.Store, place, error) {
+	p, err := e.locate()
+	if err != nil {
+		return nil, p, err
+	}
+	path := filepath.Join(p.dataDir, daemon.DatabaseFile)
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		return nil, nil, fmt.Errorf("there is no database in %s yet: start helpdesk first (helpdesk run)", c.DataDir)
+		return nil, p, fmt.Errorf("there is no database in %s yet: start helpdesk first (helpdesk run)", p.dataDir)
 	}
 	s, err := store.OpenReadOnly(ctx, path, store.Options{})
 	if err != nil {
-		return nil, nil, fmt.Errorf("opening the database: %w", err)
+		return nil, p, fmt.Errorf("opening the database: %w", err)
 	}
-	return s, c, nil
+	return s, p, nil
 }
 
 // dial reaches the running daemon.
-func (e *env) dial(c *config.Config) (*control.Client, error) {
-	client, err := control.Dial(c.DataDir)
+func (e *env) dial(p place) (*control.Client, error) {
+	client, err := control.Dial(p.dataDir)
 	if errors.Is(err, control.ErrNotRunning) {
 		return nil, fmt.Errorf("helpdesk is not running: start it with `helpdesk start` or `helpdesk run`")
 	}

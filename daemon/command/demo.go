@@ -209,7 +209,7 @@ func (d *demo) invite(info daemon.Info) {
 	d.say("")
 	d.say("Look at the page (the link signs you in, once): %s", info.SignInLink())
 	d.say("Send more mail to support@demo.test by SMTP at %s, for example:", d.SMTP)
-	d.say("  printf 'Subject: Hello\\n\\nIs anybody there?\\n' | curl -s --url smtp://%s --mail-from tom@customer.test --mail-rcpt support@demo.test -T -", d.SMTP)
+	d.say("  printf 'From: Tom <tom@customer.test>\\nSubject: Hello\\n\\nIs anybody there?\\n' | curl -s --url smtp://%s --mail-from tom@customer.test --mail-rcpt support@demo.test -T -", d.SMTP)
 	d.say("Mailboxes by IMAP at %s: aki@demo.test is the agent, tom@customer.test a customer; password demo.", d.IMAP)
 	d.say("Ctrl-C ends the demo.")
 	d.say("")

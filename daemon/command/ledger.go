@@ -19,7 +19,7 @@ func (e *env) ledgerCommand() *cobra.Command {
 		Use:   "ledger",
 		Short: "List every mail ever seen and what became of it, newest first",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, conf, err := e.openStore(cmd.Context())
+			s, place, err := e.openStore(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -28,7 +28,7 @@ func (e *env) ledgerCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("reading the ledger: %w", err)
 			}
-			words := ui.WordsIn(conf.Language)
+			words := ui.WordsIn(place.language)
 			if e.asJSON {
 				for i := range entries {
 					entries[i].Reason = strings.Join(words.Reason(entries[i]), " ")
@@ -59,12 +59,12 @@ func (e *env) whyCommand() *cobra.Command {
 		Short: "Say why a mail became what it became, or what became of the mails of ADDRESS",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, conf, err := e.openStore(cmd.Context())
+			s, place, err := e.openStore(cmd.Context())
 			if err != nil {
 				return err
 			}
 			defer s.Close()
-			words := ui.WordsIn(conf.Language)
+			words := ui.WordsIn(place.language)
 			if strings.Contains(args[0], "@") {
 				return e.whyAddress(cmd.Context(), s, words, args[0])
 			}

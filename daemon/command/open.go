@@ -13,11 +13,11 @@ func (e *env) openCommand() *cobra.Command {
 		Use:   "open",
 		Short: "Print a link that signs you in to the page; it works once, for ten minutes",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := e.loadConfig()
+			p, err := e.locate()
 			if err != nil {
 				return err
 			}
-			client, err := e.dial(c)
+			client, err := e.dial(p)
 			if err != nil {
 				return err
 			}

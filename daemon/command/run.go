@@ -3,10 +3,12 @@ package command
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"helpdesk/daemon"
+	"helpdesk/daemon/config"
 )
 
 func (e *env) runCommand() *cobra.Command {
@@ -25,6 +27,9 @@ func (e *env) runCommand() *cobra.Command {
 			c, err := e.loadConfig()
 			if err != nil {
 				return err
+			}
+			if !slices.ContainsFunc(c.Desks, func(d config.Desk) bool { return len(d.Closed) == 0 }) {
+				return &failure{exitConfig, errPrinted} // no desk is left to run
 			}
 			run := func(ctx context.Context) error {
 				return daemon.Run(ctx, daemon.Options{Config: c, Version: version(), Logger: e.logger(), Ready: func(i daemon.Info) {

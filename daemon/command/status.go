@@ -17,11 +17,11 @@ func (e *env) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show what works, what does not, and what to do about it",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := e.loadConfig()
+			p, err := e.locate()
 			if err != nil {
 				return err
 			}
-			client, err := control.Dial(c.DataDir)
+			client, err := control.Dial(p.dataDir)
 			if errors.Is(err, control.ErrNotRunning) {
 				return fmt.Errorf("helpdesk is not running: no mail is fetched and none is sent. Start it with `helpdesk start` or `helpdesk run`")
 			} else if err != nil {
@@ -34,7 +34,7 @@ func (e *env) statusCommand() *cobra.Command {
 			if e.asJSON {
 				return printJSON(e.stdout, status)
 			}
-			_, err = fmt.Fprint(e.stdout, statusText(status, ui.WordsIn(c.Language)))
+			_, err = fmt.Fprint(e.stdout, statusText(status, ui.WordsIn(p.language)))
 			return err
 		},
 	}

@@ -347,7 +347,8 @@ func TestReadableConfig(t *testing.T) {
 
 func TestLoadErrors(t *testing.T) {
 	dir := t.TempDir()
-	if _, _, err := Load(filepath.Join(dir, "none.toml"), nil); !errors.Is(err, os.ErrNotExist) {
+	var fault *Fault
+	if _, _, err := Load(filepath.Join(dir, "none.toml"), nil); !errors.As(err, &fault) || fault.Code != "no-file" || !strings.Contains(err.Error(), "helpdesk.toml.example") {
 		t.Errorf("a missing file: %v", err)
 	}
 	huge := filepath.Join(dir, "huge.toml")
@@ -415,5 +416,27 @@ func TestPlausible(t *testing.T) {
 		if plausible(s) != want {
 			t.Errorf("plausible(%q) = %v", s, !want)
 		}
+	}
+}
+
+// Locate answers also where the file has faults, for the commands that say
+// what is going on.
+func TestLocate(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "helpdesk.toml")
+	for _, c := range []struct{ text, dataDir, language string }{
+		{"data_dir = \"data\"\nlanguage = \"ja\"\n", filepath.Join(dir, "data"), Japanese},
+		{"data_dir = \"data\"\ncolour = 1\n[relay]\nport = 99999\n[[desk]]\nname = 5\n", filepath.Join(dir, "data"), English},
+	} {
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if dataDir, language, err := Locate(path, os.LookupEnv); dataDir != c.dataDir || language != c.language || err != nil {
+			t.Errorf("of\n%sLocate says %q, %q, %v", c.text, dataDir, language, err)
+		}
+	}
+	var fault *Fault
+	if _, _, err := Locate(path+".none", os.LookupEnv); !errors.As(err, &fault) || fault.Code != "no-file" {
+		t.Errorf("of a missing file Locate says %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -32,11 +33,11 @@ type loader struct {
 func Load(path string, env Env) (*Config, []Fault, error) {
 	text, mode, err := readFile(path)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the configuration: %w", err)
+		return nil, nil, unreadable(path, err)
 	}
 	dir, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the configuration: finding its folder: %w", err)
+		return nil, nil, unreadable(path, err)
 	}
 	l := &loader{path: path, env: env, lost: map[string]bool{}}
 	c := l.load(text, dir)
@@ -54,6 +55,34 @@ func Load(path string, env Env) (*Config, []Fault, error) {
 		}
 	}
 	return c, faults, nil
+}
+
+// Locate reads only where the data is and in which language people read, for
+// commands that ask what is going on: a fault elsewhere in the file must not
+// keep them from the answer.
+func Locate(path string, env Env) (dataDir, language string, err error) {
+	text, _, err := readFile(path)
+	if err != nil {
+		return "", "", unreadable(path, err)
+	}
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return "", "", unreadable(path, err)
+	}
+	l := &loader{path: path, env: env, lost: map[string]bool{}}
+	c := l.load(text, dir)
+	if c == nil || c.DataDir == "" {
+		return "", "", fmt.Errorf("reading the configuration: %s has faults that hide where the data is; name them all with: helpdesk check", path)
+	}
+	return c.DataDir, FileLanguage(path), nil
+}
+
+// unreadable says that there is no configuration to read, and what to do.
+func unreadable(path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return &Fault{Value: path, Code: "no-file"}
+	}
+	return fmt.Errorf("reading the configuration: %w", err)
 }
 
 // FileLanguage is the language that the file at path asks for, English when

@@ -53,6 +53,11 @@ func serverPhrase(code string) (p phrase, ok bool) {
 			"the password is given in more than one way.", "Keep just one of password, password_file and password_env.",
 			"パスワードが複数の方法で指定されています。", "password、password_file、password_env のうち 1 つだけを残してください。",
 		}, true
+	case "no-file":
+		return phrase{
+			`there is no configuration "{value}".`, "Copy helpdesk.toml.example to that place and fill it in, or name another file with -c. To just look first: helpdesk demo",
+			`設定ファイル "{value}" がありません。`, "helpdesk.toml.example をその場所にコピーして記入するか、-c で別のファイルを指定してください。まず試すだけなら helpdesk demo を実行してください。",
+		}, true
 	case "file-missing":
 		return phrase{
 			`there is no file "{value}".`, "Correct the name, or save the file there; a name without a folder is looked for beside this configuration.",
