@@ -123,7 +123,8 @@ func TestWithin(t *testing.T) {
 func TestInstallRefuses(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "helpdesk.toml")
-	if err := installService(path); !errors.Is(err, fs.ErrNotExist) {
+	var fault *config.Fault
+	if err := installService(path); !errors.As(err, &fault) || fault.Code != "no-file" {
 		t.Errorf("no configuration: %v", err)
 	}
 	if err := os.WriteFile(path, []byte("language = 5\n"), 0o600); err != nil {

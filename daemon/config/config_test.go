@@ -421,7 +421,7 @@ func TestPlausible(t *testing.T) {
 
 // Locate answers also where the file has faults, for the commands that say
 // what is going on.
-func TestLocate(t *testing.T) {
+func TestLocateAnswersBesideFaults(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "helpdesk.toml")
 	for _, c := range []struct{ text, dataDir, language string }{
