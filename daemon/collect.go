@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"helpdesk/daemon/desk"
+	"helpdesk/mail"
 	"helpdesk/mail/fetch"
 	"helpdesk/store"
 )
@@ -29,6 +31,8 @@ type collector struct {
 	taken    func(queued bool) // called after each commit
 	subject  string            // of the health table
 	attempts backoff
+	idleLost int // connections lost at IDLE
+	came     int // mails committed since the start
 	breaks   map[uint32]breakage
 	refused  refusals
 	swept    time.Time                 // when the whole mailbox was last looked through
@@ -41,7 +45,16 @@ type collector struct {
 type breakage struct {
 	offset int64
 	count  int
+	came   int // collector.came at the first time
 }
+
+// lastsFor is how long a session must last before the next one may follow at
+// once: a server that throws us out after each log-in is left in peace.
+const lastsFor = time.Minute
+
+// idleLosses is how often a connection may be lost while it waits for news by
+// IDLE; some firewalls cut it. From then on the mailbox is just polled.
+const idleLosses = 3
 
 // run keeps a session open until ctx ends. A session that fails is followed by
 // another after a pause.
@@ -61,11 +74,17 @@ func (c *collector) run(ctx context.Context) error {
 }
 
 // session is one connection, from log-in to its failure.
-func (c *collector) session(ctx context.Context) error {
-	var err error
+func (c *collector) session(ctx context.Context) (err error) {
 	if c.fetch, err = c.settings(); err != nil {
 		return err
 	}
+	c.fetch.NoIdle = c.fetch.NoIdle || c.idleLost >= idleLosses
+	defer func() {
+		var e *mail.Error
+		if errors.As(err, &e) && e.Step == mail.StepIdle && ctx.Err() == nil {
+			c.idleLost++
+		}
+	}()
 	s, err := fetch.Open(ctx, c.fetch)
 	if err != nil {
 		return err
@@ -74,6 +93,7 @@ func (c *collector) session(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { s.Close() })
 	defer stop()
 	c.old = nil
+	opened := c.now()
 	box, err := c.begin(ctx, s)
 	if err != nil {
 		return err
@@ -85,7 +105,9 @@ func (c *collector) session(ctx context.Context) error {
 		if err := c.round(ctx, s, &box); err != nil {
 			return err
 		}
-		c.attempts.reset()
+		if c.now().Sub(opened) >= lastsFor {
+			c.attempts.reset()
+		}
 		c.health.ok(ctx, c.subject, c.now().Add(c.poll))
 		if !box.SkipDone {
 			continue // old mail is recorded in batches between looks for new mail
@@ -222,6 +244,8 @@ func (c *collector) take(ctx context.Context, s *fetch.Session, box store.Mailbo
 			err = c.tell(ctx, s, box, p.committed())
 		}
 	}()
+	// Suspects last: what breaks the connection must not keep the others away.
+	slices.SortStableFunc(mails, func(a, b fetch.Listed) int { return c.breaks[a.UID].count - c.breaks[b.UID].count })
 	for len(mails) > 0 {
 		n := c.chunk(mails)
 		lost, err := s.Fetch(ctx, mails[:n], p.add)
@@ -231,6 +255,9 @@ func (c *collector) take(ctx context.Context, s *fetch.Session, box store.Mailbo
 				return nil, cause // the store failed, not the server
 			}
 			return nil, c.broke(ctx, box, mails[:n], err)
+		}
+		if cause := context.Cause(p.ctx); cause != nil {
+			return nil, cause
 		}
 		lost, err = c.unsent(ctx, box, mails[:n], lost)
 		if err != nil {
@@ -253,7 +280,7 @@ func (c *collector) chunk(mails []fetch.Listed) int {
 	}
 	var bytes int64
 	for i, m := range mails {
-		if bytes += m.Size; i > 0 && (bytes > chunkBytes || i >= chunkMails) {
+		if bytes += m.Size; i > 0 && (bytes > chunkBytes || i >= chunkMails || c.breaks[m.UID].count > 0) {
 			return i
 		}
 	}
@@ -278,8 +305,9 @@ const (
 // twice at the same byte is set aside; when nobody knows which mail it was,
 // the next fetches ask for one at a time until it shows.
 func (c *collector) broke(ctx context.Context, box store.Mailbox, chunk []fetch.Listed, err error) error {
-	if ctx.Err() != nil {
-		return err
+	var server *mail.Error
+	if ctx.Err() != nil || !errors.As(err, &server) {
+		return err // ours, as a full spool: no mail is to blame
 	}
 	var interrupted *fetch.Interrupted
 	uid, offset, enough := uint32(0), int64(notBegun), breaksBefore
@@ -293,12 +321,14 @@ func (c *collector) broke(ctx context.Context, box store.Mailbox, chunk []fetch.
 		return err
 	}
 	b := c.breaks[uid]
-	if b.offset != offset {
-		b = breakage{offset: offset}
+	if b.offset != offset || b.count == 0 {
+		b = breakage{offset: offset, came: c.came}
 	}
 	b.count++
 	c.breaks[uid] = b
-	if b.count < enough {
+	// Before its first byte it is the mail that is to blame only when others
+	// came through meanwhile.
+	if b.count < enough || (offset == notBegun && c.came == b.came) {
 		return err
 	}
 	return errors.Join(err, c.setAside(ctx, box, chunk, uid, offset, err.Error()))

@@ -30,7 +30,10 @@ type deliverer struct {
 	subject  string // of the health table
 	attempts backoff
 	session  *send.Session
-	broken   int64 // the line at which the last connection broke, 0 for none
+	unsaved  *store.OutboxLine // what became of a mail and could not be recorded
+	broke    map[int64]int     // line at which the connection broke: value of sent then
+	inRow    int               // connections that broke since the last real answer
+	sent     int               // mails that the relay accepted
 }
 
 // linger is how long a connection without work is kept.
@@ -39,10 +42,18 @@ const linger = 20 * time.Second
 // run sends what is due until ctx ends.
 func (d *deliverer) run(ctx context.Context) error {
 	d.health.set(ctx, d.subject, stateWaiting)
-	defer d.hangUp()
+	defer func() {
+		if d.session != nil {
+			d.session.Abort()
+			d.session = nil
+		}
+	}()
 	stop := context.AfterFunc(ctx, func() { signal(d.kick) })
 	defer stop()
 	for reached := false; ; {
+		if err := d.saveAgain(ctx); err != nil {
+			return err
+		}
 		lines, err := d.store.DueOutbox(ctx, d.ids, d.now(), 50)
 		if err != nil {
 			return fmt.Errorf("reading the outbox: %w", err)
@@ -138,7 +149,6 @@ func (d *deliverer) batch(ctx context.Context, lines []store.OutboxLine) error {
 		if err := d.one(ctx, line); err != nil {
 			return err
 		}
-		d.works(ctx)
 	}
 	return nil
 }
@@ -150,7 +160,7 @@ func (d *deliverer) works(ctx context.Context) {
 
 // connect sees to it that there is a session that works.
 func (d *deliverer) connect(ctx context.Context) error {
-	if d.session != nil && d.session.Alive() {
+	if d.session != nil && d.session.Alive(ctx) {
 		return nil
 	}
 	d.hangUp()
@@ -168,6 +178,14 @@ func (d *deliverer) connect(ctx context.Context) error {
 // one sends one line and records what came of it.
 func (d *deliverer) one(ctx context.Context, line store.OutboxLine) error {
 	s := d.desks[line.DeskID]
+	suspended, err := d.store.SuspendedAt(ctx, line.To.Key())
+	if err != nil {
+		return fmt.Errorf("looking up suspended addresses: %w", err)
+	}
+	if suspended {
+		line.State, line.Cause = store.OutboxSuspended, "suspended"
+		return d.save(ctx, line)
+	}
 	o, err := d.renderer.Render(ctx, s, line, d.session.MaxSize())
 	if err != nil {
 		if store.Unavailable(err) || ctx.Err() != nil {
@@ -188,6 +206,8 @@ func (d *deliverer) one(ctx context.Context, line store.OutboxLine) error {
 		line.State, line.SentAt, line.Cause, line.Error = store.OutboxSent, now, "", ""
 		line.Attempts++
 		d.fuse.sent()
+		d.sent++
+		d.answered(ctx, line.ID)
 		d.log.Info("sent", "outbox", line.ID, "event", line.Event, "request", line.Request)
 		// The relay has it: this must be on record even when we are told to stop now.
 		return d.save(context.WithoutCancel(ctx), line)
@@ -197,21 +217,74 @@ func (d *deliverer) one(ctx context.Context, line store.OutboxLine) error {
 		e = &mail.Error{Protocol: "smtp", Step: mail.StepData, Temporary: true, Err: err}
 	}
 	if concernsRelay(e) {
-		// A connection that was closed while it lay idle is the relay's
-		// right; one that breaks at the same mail again is that mail's.
-		if e.Code != "" || e.Step == mail.StepLogin {
-			return e
+		if err := d.broken(ctx, line, e); err != nil {
+			return err
 		}
-		if d.broken != line.ID {
-			d.broken = line.ID
-			return errAgain
-		}
+	} else {
+		d.answered(ctx, line.ID)
 	}
-	d.broken = 0
 	judge(&line, e, now)
 	d.log.Warn("not sent", "outbox", line.ID, "event", line.Event, "request", line.Request, "state", line.State, "attempts", line.Attempts, "error", e)
 	return d.save(context.WithoutCancel(ctx), line)
 }
+
+// answered notes that the relay gave a real answer about a mail: it works.
+func (d *deliverer) answered(ctx context.Context, id int64) {
+	d.inRow = 0
+	delete(d.broke, id)
+	d.works(ctx)
+}
+
+// broken handles a failure that looks like the relay's. Nothing is counted
+// against the mail, and the others go first for a minute; but when the relay
+// took another mail since it broke at this one, this one is to blame, and nil
+// comes back. A single closed connection is the relay's right while it lay
+// idle: one more is tried at once.
+func (d *deliverer) broken(ctx context.Context, line store.OutboxLine, e *mail.Error) error {
+	if e.Step == mail.StepLogin || e.Code == "530" || e.Code == "535" {
+		return e
+	}
+	if sent, before := d.broke[line.ID]; before && d.sent > sent {
+		delete(d.broke, line.ID)
+		return nil
+	} else if !before {
+		if d.broke == nil {
+			d.broke = make(map[int64]int)
+		}
+		d.broke[line.ID] = d.sent
+	}
+	d.inRow++
+	if d.inRow == 1 && e.Code == "" {
+		return errAgain
+	}
+	line.NextAt = d.now().Add(time.Minute)
+	if err := d.save(ctx, line); err != nil {
+		return err
+	}
+	return e
+}
+
+// saveAgain records what could not be recorded before. Until it can, nothing
+// is sent: the same mail would be sent again and again.
+func (d *deliverer) saveAgain(ctx context.Context) error {
+	for d.unsaved != nil {
+		err := d.save(ctx, *d.unsaved)
+		if err == nil {
+			d.unsaved = nil
+			break
+		}
+		pause := d.attempts.next(err)
+		d.health.fail(ctx, d.subject, err, d.now().Add(pause))
+		if err := wait(ctx, pause, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// triesAtLeast is how often a mail is tried before it is given up: days without
+// a relay, or with this computer switched off, are no tries.
+const triesAtLeast = 10
 
 // data reports whether the mail's text was under way: the relay may have it.
 func data(err error) bool {
@@ -248,7 +321,7 @@ func judge(line *store.OutboxLine, e *mail.Error, now time.Time) {
 	switch {
 	case !e.Temporary:
 		line.State = store.OutboxFailed
-	case now.Sub(line.FirstAt) >= giveUpAfter:
+	case now.Sub(line.FirstAt) >= giveUpAfter && line.Attempts >= triesAtLeast:
 		line.State, line.Cause = store.OutboxFailed, "expired"
 	default:
 		line.NextAt = now.Add(retryPause(line.Attempts))
@@ -268,6 +341,7 @@ func join(parts ...string) string {
 
 func (d *deliverer) save(ctx context.Context, line store.OutboxLine) error {
 	if err := d.store.Write(ctx, func(tx *store.Tx) error { return tx.SaveOutbox(line) }); err != nil {
+		d.unsaved = &line
 		return fmt.Errorf("recording what became of a mail: %w", err)
 	}
 	return nil

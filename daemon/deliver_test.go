@@ -334,6 +334,12 @@ func TestDeliverBreaksAtOneMail(t *testing.T) {
 	bad, good := p.queue("taro@customer.test"), p.queue("jiro@customer.test")
 	p.run()
 	p.until(good, "the other mail is sent", state(store.OutboxSent))
+	p.set(2*time.Minute, func(to string) error {
+		if to == "taro@customer.test" {
+			return loopback.ErrDrop
+		}
+		return nil
+	}, nil)
 	p.until(bad, "the bad one is tried again later", attempts(1))
 }
 

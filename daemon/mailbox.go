@@ -32,7 +32,9 @@ func (c *collector) begin(ctx context.Context, s *fetch.Session) (store.Mailbox,
 	switch {
 	case box.OpenedAt.IsZero():
 		return c.firstStart(ctx, s, box)
-	case box.UIDValidity != state.UIDValidity:
+	case box.UIDValidity != state.UIDValidity, state.UIDNext != 0 && state.UIDNext < box.NextUID:
+		// The second is a server that was restored from a backup: it gives
+		// numbers again that it gave before.
 		return c.renumbered(ctx, s, box)
 	}
 	return box, nil
@@ -50,8 +52,8 @@ func (c *collector) firstStart(ctx context.Context, s *fetch.Session, box store.
 			return box, err
 		}
 		line = 1
-		if len(listed) > 0 {
-			line = listed[len(listed)-1].UID + 1
+		if n := min(len(listed), int(state.Messages)); n > 0 { // what came since the SELECT is new
+			line = listed[n-1].UID + 1
 		}
 	}
 	if c.process {
@@ -116,17 +118,21 @@ func (c *collector) renumbered(ctx context.Context, s *fetch.Session, box store.
 	if err != nil {
 		return box, err
 	}
-	known, err := c.store.KnownUIDs(ctx, box.ID, state.UIDValidity, 1)
+	r := &renumbering{c: c, box: box, uidvalidity: state.UIDValidity, used: make(map[store.Position]bool), there: make(map[uint32]store.Position)}
+	positions, err := c.store.Positions(ctx, box.ID, state.UIDValidity, 1)
 	if err != nil {
 		return box, fmt.Errorf("reading positions: %w", err)
 	}
-	var uids []uint32
-	for _, l := range listed {
-		if _, found := slices.BinarySearch(known, l.UID); !found {
-			uids = append(uids, l.UID)
-		}
+	for _, p := range positions {
+		r.there[p.UID] = p
 	}
-	r := &renumbering{c: c, box: box, uidvalidity: state.UIDValidity, used: make(map[store.Position]bool)}
+	uids := make([]uint32, len(listed))
+	for i, l := range listed {
+		uids[i] = l.UID
+	}
+	if err := r.forgetUnlisted(ctx, uids); err != nil {
+		return box, err
+	}
 	for len(uids) > 0 {
 		n := min(len(uids), skipBatch)
 		if err := s.Headers(ctx, uids[:n], r.match); err != nil {
@@ -146,8 +152,28 @@ type renumbering struct {
 	c           *collector
 	box         store.Mailbox
 	uidvalidity uint32
-	used        map[store.Position]bool // old positions already found again
+	used        map[store.Position]bool   // old positions already found again
+	there       map[uint32]store.Position // positions of the new UIDVALIDITY: of a renumbering that was cut off, or of a time when the server had it before
 	batch       []desk.Old
+}
+
+// forgetUnlisted drops positions whose mails are gone: their numbers may be
+// given to new mails.
+func (r *renumbering) forgetUnlisted(ctx context.Context, listed []uint32) error {
+	var gone []uint32
+	for uid := range r.there {
+		if _, found := slices.BinarySearch(listed, uid); !found {
+			gone = append(gone, uid)
+			delete(r.there, uid)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	if err := r.c.store.Write(ctx, func(tx *store.Tx) error { return tx.ForgetPositions(r.box.ID, r.uidvalidity, gone) }); err != nil {
+		return fmt.Errorf("forgetting old numbers: %w", err)
+	}
+	return nil
 }
 
 // match collects a batch; the store must not be asked inside of a FETCH.
@@ -158,9 +184,16 @@ func (r *renumbering) match(uid uint32, size int64, header []byte) error {
 
 func (r *renumbering) commit(ctx context.Context) error {
 	var found []store.Position
+	var wrong []uint32 // numbers that belonged to other mails
 	var old []desk.Old
+	told := make(map[uint32][]uint32) // by UIDVALIDITY: what was pending there is pending here now
 	for _, m := range r.batch {
 		hash := mail.HeaderHash(m.Header)
+		if p, ok := r.there[m.UID]; ok && p.Size == m.Size && (p.HeaderHash == hash || p.HeaderHash == [16]byte{}) {
+			continue
+		} else if ok {
+			wrong = append(wrong, m.UID)
+		}
 		candidates, err := r.c.store.PositionsByHash(ctx, r.box.ID, r.uidvalidity, hash, m.Size)
 		if err != nil {
 			return fmt.Errorf("looking for a mail that got a new number: %w", err)
@@ -170,6 +203,9 @@ func (r *renumbering) commit(ctx context.Context) error {
 		case i >= 0:
 			r.used[candidates[i].Position] = true
 			p := candidates[i].Position
+			if p.Pending != "" {
+				told[p.UIDValidity] = append(told[p.UIDValidity], p.UID)
+			}
 			p.UIDValidity, p.UID = r.uidvalidity, m.UID
 			found = append(found, p)
 		case !r.box.SkipDone && r.before(m.Header):
@@ -180,6 +216,11 @@ func (r *renumbering) commit(ctx context.Context) error {
 	r.batch = r.batch[:0]
 	box := r.box
 	box.UIDValidity = r.uidvalidity
+	if len(wrong) > 0 {
+		if err := r.c.store.Write(ctx, func(tx *store.Tx) error { return tx.ForgetPositions(box.ID, r.uidvalidity, wrong) }); err != nil {
+			return fmt.Errorf("forgetting old numbers: %w", err)
+		}
+	}
 	if len(old) > 0 {
 		if err := r.c.taker.Skip(ctx, box, old); err != nil {
 			return err
@@ -188,6 +229,11 @@ func (r *renumbering) commit(ctx context.Context) error {
 	if err := r.c.store.Write(ctx, func(tx *store.Tx) error {
 		for _, p := range found {
 			if err := tx.AddPosition(p); err != nil {
+				return err
+			}
+		}
+		for uidvalidity, uids := range told {
+			if err := tx.ClearPending(box.ID, uidvalidity, uids); err != nil {
 				return err
 			}
 		}
@@ -276,6 +322,7 @@ func (r *refusals) any() *mail.Error {
 // (promise 2), and notes that it is done.
 func (c *collector) tell(ctx context.Context, s *fetch.Session, box store.Mailbox, taken []desk.Taken) error {
 	acts := make(map[string][]uint32)
+	c.came += len(taken)
 	for _, t := range taken {
 		delete(c.breaks, t.UID)
 		if t.Pending != "" {

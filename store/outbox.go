@@ -194,7 +194,10 @@ func (t *Tx) SaveOutbox(l OutboxLine) (err error) {
 	if err != nil {
 		return err
 	}
-	if old.State == OutboxSent {
+	switch {
+	case old.State == OutboxSent && l.State == OutboxSent:
+		return nil // a commit that was reported as failed had been written
+	case old.State == OutboxSent:
 		return errors.New("it was sent already")
 	}
 	if l.State == OutboxSent && l.SentAt.IsZero() {

@@ -21,16 +21,18 @@ func TestQueryPlans(t *testing.T) {
 	fillStore(t, s, 300)
 	now := start
 	reads := map[string]func(*View) error{
-		"Desks":           func(v *View) error { _, err := v.Desks(ctx); return err },
-		"DeskByID":        func(v *View) error { _, err := v.DeskByID(ctx, 1); return err },
-		"MailboxByID":     func(v *View) error { _, err := v.MailboxByID(ctx, 1); return err },
-		"HighestUID":      func(v *View) error { _, err := v.HighestUID(ctx, 1, 77); return err },
-		"Positions":       func(v *View) error { _, err := v.Positions(ctx, 1, 77, 5); return err },
-		"KnownUIDs":       func(v *View) error { _, err := v.KnownUIDs(ctx, 1, 77, 5); return err },
-		"Pending":         func(v *View) error { _, err := v.Pending(ctx, 1, 77); return err },
-		"DueRetries":      func(v *View) error { _, err := v.DueRetries(ctx, 1, 77, now); return err },
-		"PositionsByHash": func(v *View) error { _, err := v.PositionsByHash(ctx, 1, 1, [16]byte{1}, 1); return err },
-		"SkippedByHash":   func(v *View) error { _, _, err := v.SkippedByHash(ctx, 1, [16]byte{1}); return err },
+		"Desks":                 func(v *View) error { _, err := v.Desks(ctx); return err },
+		"DeskByID":              func(v *View) error { _, err := v.DeskByID(ctx, 1); return err },
+		"MailboxByID":           func(v *View) error { _, err := v.MailboxByID(ctx, 1); return err },
+		"HighestUID":            func(v *View) error { _, err := v.HighestUID(ctx, 1, 77); return err },
+		"Positions":             func(v *View) error { _, err := v.Positions(ctx, 1, 77, 5); return err },
+		"KnownUIDs":             func(v *View) error { _, err := v.KnownUIDs(ctx, 1, 77, 5); return err },
+		"Pending":               func(v *View) error { _, err := v.Pending(ctx, 1, 77); return err },
+		"DueRetries":            func(v *View) error { _, err := v.DueRetries(ctx, 1, 77, now); return err },
+		"PositionsByHash":       func(v *View) error { _, err := v.PositionsByHash(ctx, 1, 1, [16]byte{1}, 1); return err },
+		"SkippedByHash":         func(v *View) error { _, _, err := v.SkippedByHash(ctx, 1, [16]byte{1}); return err },
+		"CustomerMessageIDs":    func(v *View) error { _, err := v.CustomerMessageIDs(ctx, 1); return err },
+		"CustomerMessageBefore": func(v *View) error { _, err := v.CustomerMessageBefore(ctx, 1, 1000); return err },
 		"EntryByFingerprint": func(v *View) error {
 			_, _, err := v.EntryByFingerprint(ctx, 1, [16]byte{1})
 			return err
@@ -95,7 +97,7 @@ func TestQueryPlans(t *testing.T) {
 		}
 		for _, err := range []error{
 			tx.UpdateEntry(&entry), tx.UpdateRequest(&request), tx.SaveOutbox(OutboxLine{ID: 1}), tx.AddPosition(Position{MailboxID: 1, UIDValidity: 77, UID: 1}),
-			tx.ClearPending(1, 77, []uint32{1}), tx.SetRetry(1, 77, 2, now, 1), tx.Unsuspend("a"), tx.MarkReturned(2, "a", "b"), tx.SaveMailbox(Mailbox{ID: 1}), tx.PutRaw(1, Packed{pieces: []piece{{data: []byte{}}}}),
+			tx.ClearPending(1, 77, []uint32{1}), tx.SetRetry(1, 77, 2, now, 1), tx.ForgetPositions(1, 77, []uint32{3}), tx.Unsuspend("a"), tx.MarkReturned(2, "a", "b"), tx.SaveMailbox(Mailbox{ID: 1}), tx.PutRaw(1, Packed{pieces: []piece{{data: []byte{}}}}),
 		} {
 			if err != nil {
 				return err

@@ -20,12 +20,17 @@ func dmarcPass(m *mail.Message, authservID string) bool {
 		return false
 	}
 	_, domain, _ := strings.Cut(m.From.Key(), "@")
+	passed := false
 	for _, r := range results {
-		if r.method == "dmarc" && r.result == "pass" && domain != "" && (r.headerFrom == "" || r.headerFrom == domain) {
-			return true
+		if r.method != "dmarc" {
+			continue
 		}
+		if r.result != "pass" || domain == "" || r.headerFrom != domain {
+			return false
+		}
+		passed = true
 	}
-	return false
+	return passed
 }
 
 // dmarcFail reports whether the topmost Authentication-Results says that the
@@ -45,9 +50,10 @@ func severalFrom(m *mail.Message) bool { return slices.Contains(m.Problems, "sev
 type authResult struct{ method, result, headerFrom string }
 
 // authResults reads an Authentication-Results value: "id; method=result
-// ptype.property=value …; …" with comments in parentheses (RFC 8601 section 2.2).
+// ptype.property=value …; …" with comments in parentheses (RFC 8601 section
+// 2.2). Values may be quoted, and a sender can choose what stands in them.
 func authResults(value string) (id string, results []authResult) {
-	for i, clause := range strings.Split(stripComments(value), ";") {
+	for i, clause := range strings.Split(withoutComments(value), ";") {
 		fields := strings.Fields(clause)
 		if len(fields) == 0 {
 			continue
@@ -63,7 +69,7 @@ func authResults(value string) (id string, results []authResult) {
 		r := authResult{method: method, result: result}
 		for _, property := range fields[1:] {
 			if name, v, ok := strings.Cut(strings.ToLower(property), "="); ok && name == "header.from" {
-				r.headerFrom = strings.Trim(v, `"`)
+				r.headerFrom = v
 			}
 		}
 		results = append(results, r)
@@ -71,11 +77,20 @@ func authResults(value string) (id string, results []authResult) {
 	return id, results
 }
 
-func stripComments(s string) string {
+// withoutComments drops comments (RFC 5322 section 3.2.2) and the contents of
+// quoted strings, in which ; and ( mean nothing.
+func withoutComments(s string) string {
 	var b strings.Builder
-	depth := 0
+	depth, quoted, escaped := 0, false, false
 	for _, r := range s {
 		switch {
+		case escaped:
+			escaped = false
+		case r == '\\' && (quoted || depth > 0):
+			escaped = true
+		case depth == 0 && r == '"':
+			quoted = !quoted
+		case quoted:
 		case r == '(':
 			depth++
 		case r == ')' && depth > 0:

@@ -52,7 +52,7 @@ const maxParticipants = 20
 func (q *queue) addCopies(ctx context.Context) error {
 	m := q.f.Mail
 	copies := append(slices.Clone(m.To), m.Cc...)
-	if m.List || m.Spam || len(copies) > maxParticipants {
+	if m.List || m.Spam || dmarcFail(m) || len(copies) > maxParticipants {
 		return nil
 	}
 	for _, a := range copies {
@@ -114,7 +114,7 @@ func (t *Taker) carryOut(ctx context.Context, tx *store.Tx, s *Settings, f *Fact
 	case RuleMentions, RuleRequest:
 		err = q.newRequest(ctx, d)
 	case RuleReplyToken, RuleReplyMessageID, RuleReplySubject:
-		err = q.customerWrote(ctx)
+		err = q.customerWrote(ctx, d)
 	case RuleAgentProof:
 		switch d.Outcome {
 		case Request:
@@ -179,15 +179,17 @@ func (q *queue) newRequest(ctx context.Context, d *Decision) error {
 
 // customerWrote: it is our turn again; the assignee is told, or all agents
 // while nobody is.
-func (q *queue) customerWrote(ctx context.Context) error {
+func (q *queue) customerWrote(ctx context.Context, d *Decision) error {
 	from := q.f.Mail.From
 	if from.Key() != q.request.Requester.Key() {
 		if err := q.addParticipant(ctx, from); err != nil {
 			return err
 		}
 	}
-	if err := q.addCopies(ctx); err != nil {
-		return err
+	if d.Rule == RuleReplyToken { // who has our mail may bring others in; a guessed subject or Message-ID may not
+		if err := q.addCopies(ctx); err != nil {
+			return err
+		}
 	}
 	if err := q.update(ctx, store.StateOpen, q.request.Assignee); err != nil {
 		return err
@@ -245,15 +247,9 @@ func (q *queue) update(ctx context.Context, state, assignee string) error {
 // customerReferences are the Message-IDs of what the customer wrote in this
 // conversation, the latest last: their mail program shows one thread.
 func (q *queue) customerReferences(ctx context.Context) ([]string, error) {
-	messages, err := q.tx.Messages(ctx, q.request.ID)
+	ids, err := q.tx.CustomerMessageIDs(ctx, q.request.ID)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", q.request.Key, err)
-	}
-	var ids []string
-	for _, m := range messages {
-		if m.Kind == store.KindCustomer && m.MessageID != "" {
-			ids = append(ids, m.MessageID)
-		}
 	}
 	const keep = 20 // the first and the latest are what mail programs look at
 	if len(ids) > keep {

@@ -244,8 +244,8 @@ func agentWithProof(f *Facts) *Decision {
 	if ref != nil {
 		return &Decision{Outcome: Reply, Kind: store.KindAgent, Ref: ref, Verified: true}
 	}
-	if forwarded := f.Mail.Forwarded; dmarc && forwarded != nil && forwarded.From.Address != "" && !f.Desk.Ours(forwarded.From) {
-		d := &Decision{Outcome: Request, Kind: store.KindCustomer, Requester: forwarded.From, Answer: true}
+	if dmarc && f.Sender.Key() != agent.Key() {
+		d := &Decision{Outcome: Request, Kind: store.KindCustomer, Requester: f.Sender, Answer: answerable(f)}
 		d.arg("forwarded_by", agent.Address)
 		return d
 	}

@@ -24,7 +24,7 @@ func (t *Taker) facts(ctx context.Context, tx *store.Tx, s *Settings, box store.
 	f := &Facts{Mail: m, Desk: s, Sender: sender(s, m)}
 	f.Own = slices.ContainsFunc(m.Loop, func(v string) bool { return t.Signer.OwnLoop(s.ID, v) })
 	var err error
-	if f.Duplicate, err = t.duplicateOf(ctx, tx, s, box, m); err != nil {
+	if f.Duplicate, err = duplicateOf(ctx, tx, s, m); err != nil {
 		return nil, err
 	}
 	if !m.Generated || !m.Date.IsZero() { // else From and Subject alone would tell
@@ -64,6 +64,9 @@ func (t *Taker) facts(ctx context.Context, tx *store.Tx, s *Settings, box store.
 // conversation: no mail provider checks the others.
 func sender(s *Settings, m *mail.Message) mail.Address {
 	if _, agent := s.Agent(m.From); agent {
+		if f := m.Forwarded; f != nil && dmarcPass(m, s.AuthservID) && usable(f.From) && !s.Ours(f.From) {
+			return f.From // an agent passes on what a customer wrote
+		}
 		return m.From
 	}
 	if len(m.ReplyTo) == 1 && (noReply(m.From) || sameDomain(m.From, s.Address)) && usable(m.ReplyTo[0]) && !s.Ours(m.ReplyTo[0]) {
@@ -96,8 +99,8 @@ func noReply(a mail.Address) bool {
 
 // duplicateOf finds the ledger line of the same content in this desk. A mail
 // with neither Message-ID nor Date is told from another of the same words only
-// by its position: it counts as the same only when the mailbox was numbered anew.
-func (t *Taker) duplicateOf(ctx context.Context, tx *store.Tx, s *Settings, box store.Mailbox, m *mail.Message) (int64, error) {
+// by its position, which the collector carries over when a mailbox is numbered anew.
+func duplicateOf(ctx context.Context, tx *store.Tx, s *Settings, m *mail.Message) (int64, error) {
 	id, ok, err := tx.EntryByFingerprint(ctx, s.ID, m.Fingerprint)
 	if err != nil {
 		return 0, fmt.Errorf("looking up the fingerprint: %w", err)
@@ -106,13 +109,7 @@ func (t *Taker) duplicateOf(ctx context.Context, tx *store.Tx, s *Settings, box 
 		return 0, nil
 	}
 	if m.Generated && m.Date.IsZero() {
-		entry, err := tx.Entry(ctx, id)
-		if err != nil {
-			return 0, fmt.Errorf("reading ledger line %d: %w", id, err)
-		}
-		if entry.MailboxID != box.ID || entry.UIDValidity == box.UIDValidity {
-			return 0, nil
-		}
+		return 0, nil
 	}
 	return id, nil
 }

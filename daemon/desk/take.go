@@ -79,8 +79,11 @@ func (t *Taker) Take(ctx context.Context, s *Settings, box store.Mailbox, batch 
 		}
 		return nil
 	})
-	if err == nil || store.Unavailable(err) || ctx.Err() != nil {
-		return taken, err
+	if err == nil {
+		return taken, nil
+	}
+	if store.Unavailable(err) || ctx.Err() != nil {
+		return nil, err // rolled back: nothing was taken
 	}
 	taken = taken[:0]
 	for _, in := range batch {

@@ -85,7 +85,7 @@ func TestSendDeliversOverOneConnection(t *testing.T) {
 		if err := s.Send(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
-		if !s.Alive() {
+		if !s.Alive(t.Context()) {
 			t.Fatal("the session died after a mail that was accepted")
 		}
 	}
@@ -186,8 +186,8 @@ func TestEveryStep(t *testing.T) {
 				if step.opening {
 					return
 				}
-				if s.Alive() != fault.alive {
-					t.Errorf("alive is %v", s.Alive())
+				if s.Alive(t.Context()) != fault.alive {
+					t.Errorf("alive is %v", s.Alive(t.Context()))
 				}
 				if fault.alive && step.verb != "DOT" && !strings.Contains(server.lines(), "RSET") {
 					t.Error("the transaction was not reset")
@@ -206,13 +206,13 @@ func TestAcceptedIsAccepted(t *testing.T) {
 			settings.IdleTimeout = 100 * time.Millisecond
 		}
 		s := mustOpen(t, settings)
-		if !s.Alive() {
+		if !s.Alive(t.Context()) {
 			t.Error("a new session is not alive")
 		}
 		if err := s.Send(t.Context(), letter()); err != nil {
 			t.Errorf("NOOP %s: %v", after, err)
 		}
-		if s.Alive() {
+		if s.Alive(t.Context()) {
 			t.Errorf("NOOP %s: still alive", after)
 		}
 		if err := s.Close(); err != nil {
@@ -231,8 +231,8 @@ func TestRefusedInTheMiddleOfTheData(t *testing.T) {
 		return err
 	}}}
 	s := mustOpen(t, server.settings)
-	if e := expect(t, s.Send(t.Context(), o), mail.StepData, "552", "5.3.4", false); e.Text != "Too big" || s.Alive() {
-		t.Errorf("text %q, alive %v", e.Text, s.Alive())
+	if e := expect(t, s.Send(t.Context(), o), mail.StepData, "552", "5.3.4", false); e.Text != "Too big" || s.Alive(t.Context()) {
+		t.Errorf("text %q, alive %v", e.Text, s.Alive(t.Context()))
 	}
 }
 
@@ -247,7 +247,7 @@ func TestLostAnswerIsTemporaryAndWithoutCode(t *testing.T) {
 	}})
 	s := mustOpen(t, settings)
 	expect(t, s.Send(t.Context(), letter()), mail.StepData, "", "", true)
-	if s.Alive() {
+	if s.Alive(t.Context()) {
 		t.Error("alive without a connection")
 	}
 	if err := mustOpen(t, settings).Send(t.Context(), letter()); err != nil {
@@ -339,8 +339,8 @@ func TestUnreadableFile(t *testing.T) {
 	o := letter()
 	o.Files = []mail.File{{Name: "a", Size: 3, Write: func(io.Writer) error { return io.ErrUnexpectedEOF }}}
 	err := s.Send(t.Context(), o)
-	if expect(t, err, mail.StepData, "", "", true); !errors.Is(err, io.ErrUnexpectedEOF) || s.Alive() {
-		t.Errorf("got %v, alive %v", err, s.Alive())
+	if expect(t, err, mail.StepData, "", "", true); !errors.Is(err, io.ErrUnexpectedEOF) || s.Alive(t.Context()) {
+		t.Errorf("got %v, alive %v", err, s.Alive(t.Context()))
 	}
 	if how := <-ended; how != "data broke off" {
 		t.Errorf("the data ended with %q", how)
@@ -400,7 +400,7 @@ func TestContextEndsASilentConversation(t *testing.T) {
 		s, err := Open(ctx, server.start().settings)
 		if err == nil {
 			err = s.Send(ctx, letter())
-			if s.Alive() {
+			if s.Alive(t.Context()) {
 				t.Errorf("%s: alive", verb)
 			}
 		}

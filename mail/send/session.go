@@ -170,11 +170,12 @@ func (s *Session) MaxSize() int64 {
 
 // Alive reports whether another mail can be sent. It asks the relay, once a
 // mail was sent, because relays hang up on idle clients without a word; it
-// takes 5 seconds at most.
-func (s *Session) Alive() bool {
+// takes 5 seconds at most, and ends with ctx.
+func (s *Session) Alive(ctx context.Context) bool {
 	if s.dead || !s.used {
 		return !s.dead
 	}
+	defer s.bind(ctx)()
 	s.conn.SetIdle(s.farewell())
 	defer s.conn.SetIdle(s.settings.IdleTimeout)
 	answer, err := s.command(mail.StepEHLO, "NOOP")
@@ -193,6 +194,13 @@ func (s *Session) Close() error {
 	_, _ = s.command(mail.StepEHLO, "QUIT") // everything that matters was answered before
 	s.dead = true
 	return s.conn.Close()
+}
+
+// Abort ends the connection without a word, for a program that must stop now.
+func (s *Session) Abort() {
+	if !s.dead {
+		s.hangUp()
+	}
 }
 
 func (s *Session) farewell() time.Duration { return min(maxFarewell, s.settings.IdleTimeout) }
