@@ -125,8 +125,9 @@ const sweepEvery = time.Hour
 // round takes what is new, and records some of the old mail while that is not
 // done. Mail that the server listed and did not send is asked for again.
 func (c *collector) round(ctx context.Context, s *fetch.Session, box *store.Mailbox) error {
+	began := c.now()
 	from := max(box.NextUID, 1)
-	sweep := c.now().Sub(c.swept) >= sweepEvery
+	sweep := began.Sub(c.swept) >= sweepEvery
 	if sweep {
 		from = max(box.SkipBelow, 1)
 	}
@@ -158,7 +159,7 @@ func (c *collector) round(ctx context.Context, s *fetch.Session, box *store.Mail
 		next = min(next, uid)
 	}
 	if sweep {
-		c.swept = c.now()
+		c.swept = began
 	}
 	if !box.SkipDone {
 		if err := c.skipSome(ctx, s, box); err != nil {

@@ -10,6 +10,7 @@ import (
 	"net/smtp"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -263,8 +264,12 @@ func TestChildThatIsKilled(t *testing.T) {
 
 func TestServersEndWithTheirTest(t *testing.T) {
 	testHosts(t, HostOptions{}) // for the skip where there are none
+	temp := t.TempDir() // what a killed child leaves behind goes with this test
+	if err := os.Chmod(filepath.Dir(temp), 0o711); err != nil {
+		t.Fatal(err)
+	}
 	child := exec.Command(os.Args[0], "-test.run=^TestChildThatIsKilled$")
-	child.Env = append(os.Environ(), "LOOPBACK_CHILD=1", "TMPDIR="+t.TempDir())
+	child.Env = append(os.Environ(), "LOOPBACK_CHILD=1", "TMPDIR="+temp)
 	out, err := child.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
