@@ -264,7 +264,7 @@ func TestChildThatIsKilled(t *testing.T) {
 
 func TestServersEndWithTheirTest(t *testing.T) {
 	testHosts(t, HostOptions{}) // for the skip where there are none
-	temp := t.TempDir() // what a killed child leaves behind goes with this test
+	temp := t.TempDir()         // what a killed child leaves behind goes with this test
 	if err := os.Chmod(filepath.Dir(temp), 0o711); err != nil {
 		t.Fatal(err)
 	}
