@@ -59,6 +59,7 @@ func TestKilled(t *testing.T) {
 	})
 	o.set.RelayHost, o.set.RelayPort = split(t, o.hosts.SMTP)
 	o.writeConfig()
+	busy := 0 // kills that hit while mail was under way, in or out
 	for killed := range kills {
 		for i := killed * mails / kills; i < (killed+1)*mails/kills; i++ {
 			raw := fmt.Sprintf("From: K%[1]d <k%[1]d@customer.test>\r\nTo: support@mail.test\r\nSubject: Mail %[1]d\r\nMessage-ID: <k%[1]d@customer.test>\r\nDate: Sat, 21 Nov 2026 12:00:00 +0900\r\n\r\nText of mail %[1]d\r\n", i)
@@ -70,6 +71,9 @@ func TestKilled(t *testing.T) {
 		pause := time.NewTimer(rand.N(500 * time.Millisecond))
 		<-pause.C
 		kill(t, cmd)
+		if o.underWay() {
+			busy++
+		}
 	}
 	cmd, log := o.child()
 	s := o.readStore()
@@ -115,10 +119,31 @@ func TestKilled(t *testing.T) {
 		}
 		twice += max(0, n-1)
 	}
-	t.Logf("%d kills: %d requests, %d acknowledgements, %d of them a second time because they were in flight at a kill", kills, len(requests), len(acks)+twice, twice)
+	if busy < kills/2 {
+		t.Errorf("only %d of %d kills hit while mail was under way", busy, kills)
+	}
+	t.Logf("%d kills, %d of them while mail was under way: %d requests, %d acknowledgements, %d of them a second time because they were in flight at a kill", kills, busy, len(requests), len(acks)+twice, twice)
 	if twice > kills {
 		t.Errorf("%d acknowledgements came twice, more than the %d kills can explain", twice, kills)
 	}
+}
+
+// underWay reports whether mail lies in the inbox untaken, or in the outbox unsent.
+func (o *office) underWay() bool {
+	o.t.Helper()
+	if o.count("support@mail.test", "INBOX") > 0 {
+		return true
+	}
+	s, err := store.OpenReadOnly(o.t.Context(), filepath.Join(o.dir, "data", daemon.DatabaseFile), store.Options{})
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	defer s.Close()
+	counts, err := s.OutboxCounts(o.t.Context())
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return counts.Waiting > 0
 }
 
 // readStore opens the daemon's database beside it.
