@@ -1,0 +1,158 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"helpdesk/daemon/desk"
+	"helpdesk/mail"
+	"helpdesk/mail/fetch"
+	"helpdesk/store"
+)
+
+// renumbered handles a changed UIDVALIDITY (RFC 9051 section 2.3.1.1): every
+// UID is void. What lies there is matched with what we know by size and
+// header hash; the rest is new and is fetched, where the fingerprint still
+// finds what was taken before.
+func (c *collector) renumbered(ctx context.Context, s *fetch.Session, box store.Mailbox) (store.Mailbox, error) {
+	state := s.State()
+	c.log.Warn("the server numbered the mailbox anew", "mailbox", c.subject, "uidvalidity_before", box.UIDValidity, "uidvalidity", state.UIDValidity)
+	listed, err := s.List(ctx, 1)
+	if err != nil {
+		return box, err
+	}
+	r := &renumbering{c: c, box: box, uidvalidity: state.UIDValidity, used: make(map[store.Position]bool), there: make(map[uint32]store.Position)}
+	positions, err := c.store.Positions(ctx, box.ID, state.UIDValidity, 1)
+	if err != nil {
+		return box, fmt.Errorf("reading positions: %w", err)
+	}
+	for _, p := range positions {
+		r.there[p.UID] = p
+	}
+	uids := make([]uint32, len(listed))
+	for i, l := range listed {
+		uids[i] = l.UID
+	}
+	if err := r.forgetUnlisted(ctx, uids); err != nil {
+		return box, err
+	}
+	for len(uids) > 0 {
+		n := min(len(uids), skipBatch)
+		if err := s.Headers(ctx, uids[:n], r.match); err != nil {
+			return box, err
+		}
+		if err := r.commit(ctx); err != nil {
+			return box, err
+		}
+		uids = uids[n:]
+	}
+	box.UIDValidity, box.SkipBelow, box.SkipDone, box.NextUID = state.UIDValidity, 0, true, 1
+	return box, c.saveMailbox(ctx, box)
+}
+
+// renumbering carries positions over to a new UIDVALIDITY.
+type renumbering struct {
+	c           *collector
+	box         store.Mailbox
+	uidvalidity uint32
+	used        map[store.Position]bool   // old positions already found again
+	there       map[uint32]store.Position // positions of the new UIDVALIDITY: of a renumbering that was cut off, or of a time when the server had it before
+	batch       []desk.Old
+}
+
+// forgetUnlisted drops positions whose mails are gone: their numbers may be
+// given to new mails.
+func (r *renumbering) forgetUnlisted(ctx context.Context, listed []uint32) error {
+	var gone []uint32
+	for uid := range r.there {
+		if _, found := slices.BinarySearch(listed, uid); !found {
+			gone = append(gone, uid)
+			delete(r.there, uid)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	if err := r.c.store.Write(ctx, func(tx *store.Tx) error { return tx.ForgetPositions(r.box.ID, r.uidvalidity, gone) }); err != nil {
+		return fmt.Errorf("forgetting old numbers: %w", err)
+	}
+	return nil
+}
+
+// match collects a batch; the store must not be asked inside of a FETCH.
+func (r *renumbering) match(uid uint32, size int64, header []byte) error {
+	r.batch = append(r.batch, desk.Old{UID: uid, Size: size, Header: slices.Clone(header)})
+	return nil
+}
+
+func (r *renumbering) commit(ctx context.Context) error {
+	var found []store.Position
+	var wrong []uint32 // numbers that belonged to other mails
+	var old []desk.Old
+	told := make(map[uint32][]uint32) // by UIDVALIDITY: what was pending there is pending here now
+	for _, m := range r.batch {
+		hash := mail.HeaderHash(m.Header)
+		if p, ok := r.there[m.UID]; ok && p.Size == m.Size && (p.HeaderHash == hash || p.HeaderHash == [16]byte{}) {
+			continue
+		} else if ok {
+			wrong = append(wrong, m.UID)
+		}
+		candidates, err := r.c.store.PositionsByHash(ctx, r.box.ID, r.uidvalidity, hash, m.Size)
+		if err != nil {
+			return fmt.Errorf("looking for a mail that got a new number: %w", err)
+		}
+		i := slices.IndexFunc(candidates, func(k store.KnownPosition) bool { return !r.used[k.Position] })
+		switch {
+		case i >= 0:
+			r.used[candidates[i].Position] = true
+			p := candidates[i].Position
+			if p.Pending != "" {
+				told[p.UIDValidity] = append(told[p.UIDValidity], p.UID)
+			}
+			p.UIDValidity, p.UID = r.uidvalidity, m.UID
+			found = append(found, p)
+		case !r.box.SkipDone && r.before(m.Header):
+			// The first start was not finished: what was written before it is old.
+			old = append(old, m)
+		}
+	}
+	r.batch = r.batch[:0]
+	box := r.box
+	box.UIDValidity = r.uidvalidity
+	if len(wrong) > 0 {
+		if err := r.c.store.Write(ctx, func(tx *store.Tx) error { return tx.ForgetPositions(box.ID, r.uidvalidity, wrong) }); err != nil {
+			return fmt.Errorf("forgetting old numbers: %w", err)
+		}
+	}
+	if len(old) > 0 {
+		if err := r.c.taker.Skip(ctx, box, old); err != nil {
+			return err
+		}
+	}
+	if err := r.c.store.Write(ctx, func(tx *store.Tx) error {
+		for _, p := range found {
+			if err := tx.AddPosition(p); err != nil {
+				return err
+			}
+		}
+		for uidvalidity, uids := range told {
+			if err := tx.ClearPending(box.ID, uidvalidity, uids); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		return fmt.Errorf("keeping new numbers: %w", err)
+	}
+	return nil
+}
+
+// before reports whether a mail was written before the first start. One
+// without a date counts as old: silence about a new mail is seen on the page,
+// an answer to an old one cannot be taken back.
+func (r *renumbering) before(header []byte) bool {
+	m, err := mail.Parse(strings.NewReader(string(header)))
+	return err != nil || m.Date.IsZero() || m.Date.Before(r.box.OpenedAt)
+}

@@ -1,0 +1,121 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"helpdesk/daemon/desk"
+	"helpdesk/mail"
+	"helpdesk/mail/fetch"
+	"helpdesk/store"
+)
+
+// tellPending tells the server what was committed and not yet told, because
+// the connection or the process ended in between, or because it refused. After
+// a refusal it is asked again every quarter of an hour.
+func (c *collector) tellPending(ctx context.Context, s *fetch.Session, box store.Mailbox) error {
+	pending, err := c.store.Pending(ctx, box.ID, box.UIDValidity)
+	if err != nil {
+		return fmt.Errorf("reading what the server is to be told: %w", err)
+	}
+	taken := make([]desk.Taken, 0, len(pending))
+	for _, p := range pending {
+		if c.refused.wait(p.Pending, c.now()) {
+			continue
+		}
+		taken = append(taken, desk.Taken{UID: p.UID, Pending: p.Pending})
+	}
+	return c.tell(ctx, s, box, taken)
+}
+
+// refusalPause is how long nothing more is asked of a server that refused it.
+const refusalPause = 15 * time.Minute
+
+// refusals are the acts that the server refuses, and until when it is left in
+// peace. The page reads them while the collector runs.
+type refusals struct {
+	mu   sync.Mutex
+	acts map[string]refusal
+}
+
+type refusal struct {
+	err   *mail.Error
+	until time.Time
+}
+
+func (r *refusals) set(act string, err *mail.Error, until time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.acts == nil {
+		r.acts = make(map[string]refusal)
+	}
+	r.acts[act] = refusal{err, until}
+}
+
+func (r *refusals) clear(act string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.acts, act)
+}
+
+// wait reports whether the server refused an act and is not to be asked yet.
+func (r *refusals) wait(act string, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	refused, ok := r.acts[act]
+	return ok && now.Before(refused.until)
+}
+
+// any is one of the refusals, nil when there is none.
+func (r *refusals) any() *mail.Error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if acts := slices.Sorted(maps.Keys(r.acts)); len(acts) > 0 {
+		return r.acts[acts[0]].err
+	}
+	return nil
+}
+
+// tell marks, moves or deletes mails on the server, after the commit only
+// (promise 2), and notes that it is done.
+func (c *collector) tell(ctx context.Context, s *fetch.Session, box store.Mailbox, taken []desk.Taken) error {
+	acts := make(map[string][]uint32)
+	c.came += len(taken)
+	for _, t := range taken {
+		delete(c.breaks, t.UID)
+		if t.Pending != "" {
+			acts[t.Pending] = append(acts[t.Pending], t.UID)
+		}
+	}
+	for _, act := range slices.Sorted(maps.Keys(acts)) {
+		err := s.Acknowledge(ctx, action(act), acts[act])
+		var refusal *mail.Error
+		if err != nil && !s.Broken() && ctx.Err() == nil && errors.As(err, &refusal) {
+			// The mail is taken and safe; that it lies where it lay holds up nobody.
+			c.log.Warn("the server refuses what it was told", "mailbox", c.subject, "act", act, "mails", len(acts[act]), "error", err)
+			c.refused.set(act, refusal, c.now().Add(refusalPause))
+			continue
+		} else if err != nil {
+			return err
+		}
+		c.refused.clear(act)
+		if err := c.store.Write(ctx, func(tx *store.Tx) error {
+			return tx.ClearPending(box.ID, box.UIDValidity, acts[act])
+		}); err != nil {
+			return fmt.Errorf("noting what the server was told: %w", err)
+		}
+	}
+	return nil
+}
+
+// action reads what desk.Tell wrote.
+func action(pending string) fetch.Action {
+	kind, folder, _ := strings.Cut(pending, ":")
+	return fetch.Action{Kind: kind, Folder: folder}
+}
