@@ -1,7 +1,7 @@
 # make build   static programs for all platforms, in build/
 # make test    everything, with race detection; installs the mail servers it needs on Debian when run as root
 # make lint    go vet, staticcheck, gofmt
-# make bench-intake, make bench-memory   measure, and print what was measured
+# make bench-intake, make bench-memory, make bench-parse   measure, and print what was measured
 
 GO          ?= go
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -12,7 +12,7 @@ PLATFORMS   = linux-amd64 linux-arm64 linux-armv7 windows-amd64.exe
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 LDFLAGS     = -s -w -X helpdesk/daemon/command.Version=$(VERSION)
 
-.PHONY: build test test-tools lint vet staticcheck gofmt bench-intake bench-memory clean $(PLATFORMS)
+.PHONY: build test test-tools lint vet staticcheck gofmt bench-intake bench-memory bench-parse clean $(PLATFORMS)
 
 build: $(PLATFORMS)
 
@@ -53,6 +53,9 @@ bench-intake: test-tools
 
 bench-memory: test-tools
 	cd daemon && CGO_ENABLED=0 $(GO) test -tags bench -run '^TestBenchMemory$$' -count=1 -timeout 10m
+
+bench-parse:
+	cd mail/benchmark && GOMAXPROCS=1 $(GO) test -bench . -benchtime 2s
 
 clean:
 	rm -rf build
