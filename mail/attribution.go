@@ -22,7 +22,7 @@ func (r *replyReader) attribution(i int) (first, n int, strong bool) {
 	if !colon && strings.HasSuffix(last, ">") && isDigit(last[0]) && len(last) < 200 && strings.Contains(last, "@") && hasDay(last) {
 		return i, 1, false // 2011/7/1 Anna <a@example.com>
 	}
-	if !colon && (len(last) > 12 && strings.IndexAny(last, "@0123456789") < 0 || !endsWrote(last)) {
+	if !colon && (len(last) > 12 && !strings.ContainsAny(last, "@0123456789") || !endsWrote(last)) {
 		return 0, 0, false
 	}
 	text := ""

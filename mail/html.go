@@ -232,7 +232,7 @@ func (c *htmlConverter) endLink() {
 	if shown == "" || strings.HasPrefix(lower, "javascript:") || strings.HasPrefix(lower, "data:") || strings.HasPrefix(lower, "cid:") || sameLink(shown, href) {
 		return
 	}
-	if strings.HasPrefix(lower, "tel:") && strings.IndexAny(shown, "0123456789") >= 0 {
+	if strings.HasPrefix(lower, "tel:") && strings.ContainsAny(shown, "0123456789") {
 		return
 	}
 	c.space = true

@@ -19,7 +19,7 @@ type encodedWord struct {
 // are decoded, because many programs split a character between two words.
 // Raw 8-bit text is taken as UTF-8, else as fallback, else guessed.
 func decodeWords(s, fallback string) string {
-	if strings.Index(s, "=?") < 0 {
+	if !strings.Contains(s, "=?") {
 		return rawText(s, fallback)
 	}
 	var b strings.Builder
