@@ -53,7 +53,7 @@ func (c *collector) startPipeline(ctx context.Context, box store.Mailbox) *pipel
 		queue: make(chan *pending, 2*batchMails), work: make(chan *pending), drained: make(chan struct{}),
 	}
 	p.ctx, p.cancel = context.WithCancelCause(ctx)
-	for range runtime.GOMAXPROCS(0) {
+	for range max(1, runtime.GOMAXPROCS(0)-1) { // one processor is the writer's: it sets the pace
 		p.wg.Go(p.prepare)
 	}
 	go p.commit()

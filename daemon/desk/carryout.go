@@ -11,19 +11,24 @@ import (
 )
 
 // requestFor makes the request of a decision, or returns the one it joins.
-func (t *Taker) requestFor(ctx context.Context, tx *store.Tx, s *Settings, f *Facts, d *Decision) (int64, error) {
+func (t *Taker) requestFor(ctx context.Context, tx *store.Tx, s *Settings, f *Facts, d *Decision) (store.Request, error) {
+	var r store.Request
 	if d.Outcome != Request {
 		if d.Ref == nil {
-			return 0, nil
+			return r, nil
 		}
-		return d.Ref.RequestID, nil
+		r, err := tx.RequestByID(ctx, d.Ref.RequestID)
+		if err != nil {
+			return r, fmt.Errorf("reading request %d: %w", d.Ref.RequestID, err)
+		}
+		return r, nil
 	}
 	key, err := tx.NextKey(s.Key)
 	if err != nil {
-		return 0, fmt.Errorf("making a key: %w", err)
+		return r, fmt.Errorf("making a key: %w", err)
 	}
 	now := t.Now()
-	r := store.Request{
+	r = store.Request{
 		DeskID: s.ID, Key: key, Type: s.Type, Subject: clip(f.Mail.Subject, 500), State: store.StateOpen,
 		Requester: d.Requester, Created: now, Updated: now,
 	}
@@ -31,15 +36,15 @@ func (t *Taker) requestFor(ctx context.Context, tx *store.Tx, s *Settings, f *Fa
 		r.LinkedTo = d.Ref.RequestID
 	}
 	if err := tx.AddRequest(&r); err != nil {
-		return 0, fmt.Errorf("making request %s: %w", key, err)
+		return r, fmt.Errorf("making request %s: %w", key, err)
 	}
 	if _, err := tx.UpsertCustomer(d.Requester, now); err != nil {
-		return 0, fmt.Errorf("keeping the customer: %w", err)
+		return r, fmt.Errorf("keeping the customer: %w", err)
 	}
 	if err := tx.AddParticipant(r.ID, store.Participant{Address: d.Requester, Role: store.RoleRequester}); err != nil {
-		return 0, fmt.Errorf("adding the requester: %w", err)
+		return r, fmt.Errorf("adding the requester: %w", err)
 	}
-	return r.ID, nil
+	return r, nil
 }
 
 // maxParticipants bounds who gets an agent's answer: a mail to hundreds is a
@@ -83,7 +88,7 @@ func (q *queue) addParticipant(ctx context.Context, a mail.Address) error {
 
 // carryOut does what was decided beside the ledger: message, state, notices.
 // It reports whether mail was queued.
-func (t *Taker) carryOut(ctx context.Context, tx *store.Tx, s *Settings, f *Facts, d *Decision, requestID, entryID int64) (bool, error) {
+func (t *Taker) carryOut(ctx context.Context, tx *store.Tx, s *Settings, f *Facts, d *Decision, request store.Request, entryID int64) (bool, error) {
 	if d.Outcome == Bounced {
 		if err := returned(tx, f, d, entryID); err != nil {
 			return false, err
@@ -92,13 +97,9 @@ func (t *Taker) carryOut(ctx context.Context, tx *store.Tx, s *Settings, f *Fact
 	if d.Kind == "" {
 		return false, nil
 	}
-	request, err := tx.RequestByID(ctx, requestID)
-	if err != nil {
-		return false, fmt.Errorf("reading request %d: %w", requestID, err)
-	}
 	m := f.Mail
 	message := store.Message{
-		RequestID: requestID, LedgerID: entryID, Kind: d.Kind, From: m.From, At: t.Now(), Text: m.Text, Reply: m.Reply,
+		RequestID: request.ID, LedgerID: entryID, Kind: d.Kind, From: m.From, At: t.Now(), Text: m.Text, Reply: m.Reply,
 		Attachments: m.Attachments, MessageID: m.MessageID, Verified: d.Verified, Reason: d.Rule,
 	}
 	if agent, ok := s.Agent(m.From); ok && d.Kind == store.KindAgent {
@@ -109,6 +110,7 @@ func (t *Taker) carryOut(ctx context.Context, tx *store.Tx, s *Settings, f *Fact
 	if err := tx.AddMessage(&message); err != nil {
 		return false, fmt.Errorf("adding the message: %w", err)
 	}
+	var err error
 	q := &queue{t: t, tx: tx, s: s, f: f, request: request, message: message}
 	switch d.Rule {
 	case RuleMentions, RuleRequest:

@@ -128,12 +128,12 @@ func (t *Taker) take(ctx context.Context, tx *store.Tx, s *Settings, box store.M
 	if d.Outcome == Skipped {
 		return t.place(tx, s, box, in, store.Entry{ID: f.Skipped, Outcome: Skipped}, false) // it has its line
 	}
-	requestID, err := t.requestFor(ctx, tx, s, f, &d)
+	request, err := t.requestFor(ctx, tx, s, f, &d)
 	if err != nil {
 		return Taken{}, err
 	}
 	entry := t.entry(box, in)
-	entry.Outcome, entry.Rule, entry.ReasonArgs, entry.Passed, entry.RequestID = d.Outcome, d.Rule, d.Args, d.Passed, requestID
+	entry.Outcome, entry.Rule, entry.ReasonArgs, entry.Passed, entry.RequestID = d.Outcome, d.Rule, d.Args, d.Passed, request.ID
 	held := entry.RawState
 	if d.Outcome == Duplicate {
 		first, err := tx.Entry(ctx, f.Duplicate)
@@ -145,7 +145,7 @@ func (t *Taker) take(ctx context.Context, tx *store.Tx, s *Settings, box store.M
 	if err := t.record(tx, s, in, &entry); err != nil {
 		return Taken{}, err
 	}
-	queued, err := t.carryOut(ctx, tx, s, f, &d, requestID, entry.ID)
+	queued, err := t.carryOut(ctx, tx, s, f, &d, request, entry.ID)
 	if err != nil {
 		return Taken{}, err
 	}
