@@ -13,6 +13,7 @@ wanted="
 /usr/sbin/postconf       postfix
 /usr/bin/mbsync          isync
 /usr/bin/openssl         openssl
+/usr/bin/systemd-analyze systemd
 /usr/bin/flock           util-linux
 /usr/bin/git             git
 /etc/ssl/certs/ca-certificates.crt ca-certificates
