@@ -255,6 +255,7 @@ func (c *collector) take(ctx context.Context, s *fetch.Session, box store.Mailbo
 			if cause := context.Cause(p.ctx); cause != nil {
 				return nil, cause // the store failed, not the server
 			}
+			c.came += len(p.committed()) // they came through; the server is told in the next session
 			return nil, c.broke(ctx, box, mails[:n], err)
 		}
 		if cause := context.Cause(p.ctx); cause != nil {
@@ -328,8 +329,8 @@ func (c *collector) broke(ctx context.Context, box store.Mailbox, chunk []fetch.
 	b.count++
 	c.breaks[uid] = b
 	// Before its first byte it is the mail that is to blame only when others
-	// came through meanwhile.
-	if b.count < enough || (offset == notBegun && c.came == b.came) {
+	// came through meanwhile, or when it was set aside before.
+	if b.count < enough || (offset == notBegun && c.came == b.came && c.aside[uid].Breaks == 0) {
 		return err
 	}
 	return errors.Join(err, c.setAside(ctx, box, chunk, uid, offset, err.Error()))

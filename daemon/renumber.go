@@ -23,7 +23,7 @@ func (c *collector) renumbered(ctx context.Context, s *fetch.Session, box store.
 	if err != nil {
 		return box, err
 	}
-	r := &renumbering{c: c, box: box, uidvalidity: state.UIDValidity, used: make(map[store.Position]bool), there: make(map[uint32]store.Position)}
+	r := &renumbering{c: c, box: box, uidvalidity: state.UIDValidity, used: make(map[int64]bool), there: make(map[uint32]store.Position)}
 	positions, err := c.store.Positions(ctx, box.ID, state.UIDValidity, 1)
 	if err != nil {
 		return box, fmt.Errorf("reading positions: %w", err)
@@ -57,7 +57,7 @@ type renumbering struct {
 	c           *collector
 	box         store.Mailbox
 	uidvalidity uint32
-	used        map[store.Position]bool   // old positions already found again
+	used        map[int64]bool            // ledger lines of mails already found again: a mail has a position for each time it was numbered
 	there       map[uint32]store.Position // positions of the new UIDVALIDITY: of a renumbering that was cut off, or of a time when the server had it before
 	batch       []desk.Old
 }
@@ -95,6 +95,7 @@ func (r *renumbering) commit(ctx context.Context) error {
 	for _, m := range r.batch {
 		hash := mail.HeaderHash(m.Header)
 		if p, ok := r.there[m.UID]; ok && p.Size == m.Size && (p.HeaderHash == hash || p.HeaderHash == [16]byte{}) {
+			r.used[p.LedgerID] = true
 			continue
 		} else if ok {
 			wrong = append(wrong, m.UID)
@@ -103,10 +104,10 @@ func (r *renumbering) commit(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("looking for a mail that got a new number: %w", err)
 		}
-		i := slices.IndexFunc(candidates, func(k store.KnownPosition) bool { return !r.used[k.Position] })
+		i := slices.IndexFunc(candidates, func(k store.KnownPosition) bool { return !r.used[k.LedgerID] && !(bare(m.Header) && r.removed(k)) })
 		switch {
 		case i >= 0:
-			r.used[candidates[i].Position] = true
+			r.used[candidates[i].LedgerID] = true
 			p := candidates[i].Position
 			if p.Pending != "" {
 				told[p.UIDValidity] = append(told[p.UIDValidity], p.UID)
@@ -147,6 +148,20 @@ func (r *renumbering) commit(ctx context.Context) error {
 		return fmt.Errorf("keeping new numbers: %w", err)
 	}
 	return nil
+}
+
+// removed reports whether a mail was deleted or moved by us: what lies there
+// with the same header is another one.
+func (r *renumbering) removed(k store.KnownPosition) bool {
+	kind := action(desk.Tell(r.c.desk, k.Outcome, store.RawWhole)).Kind
+	return k.Pending == "" && (kind == "delete" || kind == "move")
+}
+
+// bare reports whether a header has neither Message-ID nor Date: of such a mail
+// the fingerprint does not tell whether it was taken before.
+func bare(header []byte) bool {
+	m, err := mail.Parse(strings.NewReader(string(header)))
+	return err == nil && m.Generated && m.Date.IsZero()
 }
 
 // before reports whether a mail was written before the first start. One
