@@ -97,11 +97,9 @@ func (d *deliverer) rest(ctx context.Context) error {
 		pause = max(next.Sub(d.now()), time.Millisecond)
 	}
 	if d.session != nil && pause > linger {
-		if err := wait(ctx, linger, d.kick); err != nil {
-			return err
-		}
-		if due, err := d.store.DueOutbox(ctx, d.ids, d.now(), 1); err != nil || len(due) > 0 {
-			return err
+		began := time.Now()
+		if err := wait(ctx, linger, d.kick); err != nil || time.Since(began) < linger {
+			return err // kicked: there may be work
 		}
 		d.hangUp()
 		return nil
