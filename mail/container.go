@@ -200,9 +200,8 @@ func copyContained(dst io.Writer, r io.Reader, part int) error {
 			return CopyPart(dst, bytes.NewReader(content), n-1)
 		}
 	default:
-		files, _ := splitUU(held.Bytes())
-		if n <= len(files) {
-			data = files[n-1].data
+		if n <= len(w.uu) {
+			data = w.uu[n-1].data
 		}
 	}
 	if data == nil {

@@ -90,6 +90,9 @@ func (w *walker) leaf(n *node, ct, disp *params, parent string) stop {
 	}
 	switch {
 	case w.copyTo != nil:
+		if r.target && n.kind == kindPlain {
+			w.uu, _ = splitUU(n.data) // the text as takeUU sees it, not as it is copied
+		}
 	case parent == "multipart/alternative" && (n.typ == "text/x-amp-html" || n.typ == "text/watch-html"):
 		// One more form of the text, for programs that we are not.
 		w.body.Write(w.file.Sum(nil))

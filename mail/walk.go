@@ -39,6 +39,7 @@ type walker struct {
 	copyTo   io.Writer
 	copyErr  error
 	copied   bool
+	uu       []containedFile // in the text of the leaf copyPart
 }
 
 // stop is why the reading of an entity ended: a boundary line of the multipart
