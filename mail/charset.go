@@ -63,6 +63,9 @@ func lookupCharset(label string) (charset, bool) {
 		label == "csiso2022jp" || label == "cp50220" || label == "cp50221" || label == "cp50222" || label == "jis" || label == "jis7" {
 		return charset{"iso-2022-jp", decodeISO2022JP, false}, true
 	}
+	if strings.HasPrefix(label, "iso-2022-kr") || strings.HasPrefix(label, "iso-2022-cn") || label == "csiso2022kr" || label == "cp50225" {
+		return charset{"iso-2022-kr", decodeISO2022KR, false}, true
+	}
 	if e, name := encodingOf(label); e != nil {
 		return charset{name, with(e), isMultibyte(e)}, true
 	}
@@ -213,6 +216,9 @@ func decodeCharset(label string, b []byte) (text, problem string) {
 	if bytes.IndexByte(b, 0x1b) >= 0 && looksISO2022JP(b) {
 		return decodeISO2022JP(b), ""
 	}
+	if bytes.IndexByte(b, 0x0e) >= 0 && looksISO2022KR(b) {
+		return decodeISO2022KR(b), ""
+	}
 	cs, known := lookupCharset(label)
 	if !known && canonical(label) != "" {
 		problem = ProblemUnknownCharset
@@ -226,7 +232,7 @@ func decodeCharset(label string, b []byte) (text, problem string) {
 	if !known || cs.name == "us-ascii" || cs.name == "utf-8" {
 		return decodeUnlabelled(cs, b, problem)
 	}
-	if isASCIIBytes(b) && (cs.strict || !strings.HasPrefix(cs.name, "utf")) && cs.name != "hz-gb-2312" && cs.name != "iso-2022-jp" {
+	if isASCIIBytes(b) && (cs.strict || !strings.HasPrefix(cs.name, "utf")) && cs.name != "hz-gb-2312" && !strings.HasPrefix(cs.name, "iso-2022-") {
 		return string(b), ""
 	}
 	if better, ok := contradicts(cs, b); ok {

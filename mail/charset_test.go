@@ -40,6 +40,9 @@ var charsetCases = []struct{ label, in, want string }{
 	{"utf-16", "\xfe\xff\x00G\x00r\x00\xfc", "Grü"},
 	{"unicode", "G\x00r\x00\xfc\x00", "Grü"},
 	{"utf-16", "plain bytes", "plain bytes"},
+	{"iso-2022-kr", "\x1b$)CHi \x0e>H3gGO<<?d\x0f 1\r\n\x0e0m044T\x0f!", "Hi 안녕하세요 1\r\n고객님!"},
+	{"", "\x1b$)C\r\n\x0e>H3g\x0f", "\r\n안녕"},
+	{"iso-2022-cn", "\x1b$)A\x0eDc:C\x0f ok", "你好 ok"},
 	{"utf-8", "caf\xc3\xa9 und na\xc3\xafve \xff!", "café und naïve \uFFFD!"},
 	{"shift_jis", "Gr\xc3\xbc\xc3\x9fe und sch\xc3\xb6ne W\xc3\xbcnsche", "Grüße und schöne Wünsche"},
 }
@@ -63,6 +66,12 @@ func TestGuessCharset(t *testing.T) {
 		de = "Guten Tag, der Drucker druckt keine Umlaute mehr: Größe, Übung, ähnlich."
 		pl = "Dzień dobry, drukarka przestała działać w poniedziałek. Proszę o pomoc, dziękuję."
 		fr = "Bonjour, l'imprimante ne répond plus depuis hier, pouvez-vous nous aider s'il vous plaît ? Merci à vous."
+		el = "Καλημέρα σας, ο εκτυπωτής δεν λειτουργεί από χθες. Μπορείτε να βοηθήσετε; Ευχαριστώ."
+		he = "שלום, המדפסת במשרד לא עובדת מאתמול. אפשר בבקשה לעזור לנו? תודה רבה"
+		ar = "مرحبا، الطابعة لا تعمل منذ أمس. هل يمكنكم مساعدتنا من فضلكم؟ شكرا جزيلا"
+		th = "สวัสดีครับ เครื่องพิมพ์ใช้งานไม่ได้ตั้งแต่เมื่อวาน รบกวนช่วยตรวจสอบด้วยครับ ขอบคุณครับ"
+		tr = "Merhaba, yazıcı dünden beri çalışmıyor. Yardımcı olur musunuz? Teşekkür ederim, iyi günler."
+		is = "Góðan daginn, prentarinn virkar ekki. Getið þið hjálpað okkur? Með bestu kveðju, Þórður"
 	)
 	for _, c := range []struct {
 		name, label, text string
@@ -76,6 +85,8 @@ func TestGuessCharset(t *testing.T) {
 		{"gb", "", zh, simplifiedchinese.GBK}, {"big5", "", tw, traditionalchinese.Big5}, {"euc-kr", "", ko, korean.EUCKR},
 		{"1250", "", pl, charmap.Windows1250}, {"iso-8859-2", "", pl, charmap.ISO8859_2},
 		{"german", "", de, charmap.Windows1252}, {"french", "us-ascii", fr, charmap.Windows1252}, {"french as utf-8", "utf-8", fr, charmap.Windows1252},
+		{"greek", "", el, charmap.Windows1253}, {"hebrew", "", he, charmap.Windows1255}, {"arabic", "us-ascii", ar, charmap.Windows1256},
+		{"thai", "", th, charmap.Windows874}, {"turkish", "", tr, charmap.Windows1254}, {"icelandic", "", is, charmap.Windows1252},
 	} {
 		raw, err := c.e.NewEncoder().String(c.text)
 		if err != nil {
@@ -84,6 +95,38 @@ func TestGuessCharset(t *testing.T) {
 		got, problem := decodeCharset(c.label, []byte(raw))
 		if got != c.text || problem != ProblemCharsetGuessed {
 			t.Errorf("%s gives %q, %q", c.name, got, problem)
+		}
+	}
+}
+
+// Subjects are short: a few words must be enough.
+func TestGuessCharsetShort(t *testing.T) {
+	for _, c := range []struct {
+		e     encoding.Encoding
+		texts string // divided by "|"
+	}{
+		{charmap.Windows1251, "Принтер|Не работает принтер|Вопрос по заказу|Re: счёт-фактура|СРОЧНО: сервер недоступен"},
+		{charmap.KOI8R, "Принтер|Не работает принтер|Вопрос по заказу|Re: Счет на оплату"},
+		{charmap.Windows1253, "Ο εκτυπωτής δεν λειτουργεί|Ερώτηση για την παραγγελία|Re: Τιμολόγιο|Πρόβλημα σύνδεσης"},
+		{charmap.Windows1255, "המדפסת לא עובדת|שאלה על ההזמנה|חשבונית חסרה"},
+		{charmap.Windows1256, "الطابعة لا تعمل|سؤال عن الطلب|مشكلة في الدخول إلى الحساب"},
+		{charmap.Windows1254, "Yazıcı çalışmıyor|Sipariş hakkında|Şifre değişikliği"},
+		{charmap.Windows1252, "Größe falsch|Réparation|Señal de año|Où êtes-vous ?|Über uns|¿Cómo está?|Ação não concluída|Blåbærsyltetøy|Ärendet är öppet|25 °C"},
+		{charmap.Windows1250, "Proszę o przesłanie faktury|Dziękuję, wszystko działa"},
+		{japanese.ShiftJIS, "見積もりのお願い|プリンター故障|お問い合わせ|請求書について"},
+		{japanese.EUCJP, "見積もりのお願い|プリンター故障|お問い合わせ|請求書について"},
+		{simplifiedchinese.GBK, "打印机不能工作|关于订单的问题|您好，请问"},
+		{traditionalchinese.Big5, "印表機不能工作|關於訂單的問題|您好，請問"},
+		{korean.EUCKR, "프린터가 안 됩니다|주문 문의|안녕하세요"},
+	} {
+		for _, text := range strings.Split(c.texts, "|") {
+			raw, err := c.e.NewEncoder().String(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, _ := decodeCharset("", []byte(raw)); got != text {
+				t.Errorf("%v: %q is read as %q", c.e, text, got)
+			}
 		}
 	}
 }

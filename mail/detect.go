@@ -84,6 +84,7 @@ func guessCharset(b []byte) (charset, bool) {
 		{"windows-1252", charmap.Windows1252, nil},
 		{"windows-1250", charmap.Windows1250, nil},
 		{"iso-8859-2", charmap.ISO8859_2, nil},
+		{"windows-1254", charmap.Windows1254, nil},
 	} {
 		text := with(c.e)(sample)
 		var n int
@@ -95,8 +96,16 @@ func guessCharset(b []byte) (charset, bool) {
 		} else {
 			n = scoreLetters(text)
 		}
+		if c.name == "windows-1254" {
+			n += turkishBonus(text)
+		}
 		if n > score {
 			best, score = charset{c.name, with(c.e), c.judge != nil}, n
+		}
+	}
+	for _, s := range scripts() {
+		if n := s.score(with(s.e)(sample)); n > score {
+			best, score = charset{s.name, with(s.e), false}, n
 		}
 	}
 	return best, score > 0
@@ -274,7 +283,9 @@ func letterScore(prev, r rune) int {
 	switch {
 	case isCyrillic(r) && prev|0x20 >= 'a' && prev|0x20 <= 'z':
 		return -12
-	case r >= 0x430 && r <= 0x44f || r == 0x451 || r == 0x456 || r == 0x457 || r == 0x454: // Cyrillic small
+	case r == 0x451: // seldom written; a pound sign read as KOI8
+		return 4
+	case r >= 0x430 && r <= 0x44f || r == 0x456 || r == 0x457 || r == 0x454: // Cyrillic small
 		if strings.ContainsRune("оеаинтсрвл", r) {
 			return 9
 		}
@@ -284,6 +295,8 @@ func letterScore(prev, r rune) int {
 			return -6 // a capital behind a small letter: KOI8 read as 1251
 		}
 		return 4
+	case (r == 0xbf || r == 0xa1) && prev <= ' ': // Spanish
+		return 7
 	case lower(r) && (prev < 0x80):
 		return 7
 	case lower(r):
