@@ -3,12 +3,15 @@ package command
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"helpdesk/daemon/config"
+	"helpdesk/mail/provider"
 )
 
 func (e *env) checkCommand() *cobra.Command {
@@ -30,20 +33,66 @@ func (e *env) checkCommand() *cobra.Command {
 			if err := config.Print(e.stdout, faults, lang); err != nil {
 				return err
 			}
-			if _, err := fmt.Fprintf(e.stdout, "%s: no faults found, %d desk(s).\n", path, len(c.Desks)); err != nil {
-				return err
+			var text strings.Builder
+			summary(&text, path, c, lang)
+			for _, p := range demanding(c) {
+				steps(&text, p, lang)
 			}
-			for i := range c.Desks {
-				d := &c.Desks[i]
-				reply := d.ReplyAddress().Address
-				if reply == "" {
-					reply = d.Address
-				}
-				if _, err := fmt.Fprintf(e.stdout, "  %s (%s): mail goes out from %s <%s>, answers come back to %s\n", d.Name, d.Key, d.Sender().Name, d.Sender().Address, reply); err != nil {
-					return err
-				}
-			}
-			return nil
+			_, err = io.WriteString(e.stdout, text.String())
+			return err
 		},
+	}
+}
+
+// summary says that all is well, and who each desk speaks as.
+func summary(b *strings.Builder, path string, c *config.Config, lang string) {
+	all, one := "%s: no faults found, %d desk(s).\n", "  %s (%s): mail goes out from %s <%s>, answers come back to %s\n"
+	if lang == config.Japanese {
+		all, one = "%s: 誤りはありません。窓口は %d 件です。\n", "  %s(%s): 送信元 %s <%s>、返信先 %s\n"
+	}
+	fmt.Fprintf(b, all, path, len(c.Desks))
+	for i := range c.Desks {
+		d := &c.Desks[i]
+		reply := d.ReplyAddress().Address
+		if reply == "" {
+			reply = d.Address
+		}
+		fmt.Fprintf(b, one, d.Name, d.Key, d.Sender().Name, d.Sender().Address, reply)
+	}
+}
+
+// demanding lists, once each, the providers at which a password alone does not
+// do: their users have to make an app password first.
+func demanding(c *config.Config) []provider.Provider {
+	var servers []*config.Server
+	for i := range c.Desks {
+		d := &c.Desks[i]
+		servers = append(servers, &d.Mailbox.Server)
+		if d.Relay.Enabled && !d.Relay.Anonymous {
+			servers = append(servers, &d.Relay.Server)
+		}
+	}
+	var found []provider.Provider
+	for _, s := range servers {
+		p, ok := provider.Named(s.Provider())
+		if ok && p.Auth == provider.AuthAppPassword && !s.OAuth.Used() && !slices.ContainsFunc(found, func(f provider.Provider) bool { return f.Slug == p.Slug }) {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+// steps prints what the provider wants to be done before a program can sign in.
+func steps(b *strings.Builder, p provider.Provider, lang string) {
+	title, links := "\n%s lets a program in only after these steps; if they are done already, all is well:\n", "  Its own pages: %s\n"
+	if lang == config.Japanese {
+		title, links = "\n%s にプログラムからログインするには、次の準備が必要です(済んでいればそのままで構いません):\n", "  公式の説明: %s\n"
+	}
+	fmt.Fprintf(b, title, p.Name)
+	for i, step := range p.In(lang).Before {
+		fmt.Fprintf(b, "  %d. %s\n", i+1, step)
+	}
+	if len(p.Links) > 0 {
+		fmt.Fprintf(b, links, strings.Join(p.Links, " "))
 	}
 }

@@ -55,13 +55,18 @@ const (
 type Config struct {
 	DataDir  string  `toml:"data_dir"`
 	Language string  `toml:"language"`
-	Admin    string  `toml:"admin" later:""`
+	Admin    string  `toml:"admin"` // address that is told when something fails; "": nobody
 	UI       UI      `toml:"ui"`
 	Relay    Relay   `toml:"relay"`
-	Keys     []Key   `toml:"key" later:""`
+	Keys     []Key   `toml:"key"`
 	Trust    []Trust `toml:"trust"`
 	Agents   []Agent `toml:"agent"`
 	Desks    []Desk  `toml:"desk"`
+
+	// Warnings are what Load found worth saying although it refuses nothing,
+	// for the page. What comes with the calendar is not among them, see Forecast
+	// and OAuth.SecretExpiry.
+	Warnings []Fault `toml:"-"`
 }
 
 // AgentName is the name of the agent with that e-mail address, "" when there is none.
@@ -83,9 +88,10 @@ type UI struct {
 }
 
 // Server is how a mail server is reached and logged in to; mailbox and relay
-// have these keys in common. Exactly one of the three password keys is set,
-// see ResolvePassword.
+// have these keys in common. Either exactly one of the three password keys is
+// set, see ResolvePassword, or OAuth is.
 type Server struct {
+	Preset         string   `toml:"preset"` // slug of mail/provider: fills in host, port and security
 	Host           string   `toml:"host"`
 	Port           int      `toml:"port"` // without it the usual one for Security
 	Security       string   `toml:"security"`
@@ -94,14 +100,16 @@ type Server struct {
 	Password       Secret   `toml:"password"`
 	PasswordFile   string   `toml:"password_file"`
 	PasswordEnv    string   `toml:"password_env"`
-	Auth           string   `toml:"auth"` // auto, plain, login
-	ClientKey      string   `toml:"client_key" later:""`
-	Trust          []string `toml:"trust"` // names of [[trust]]; see Config.Roots
-	Proxy          string   `toml:"proxy" later:""`
-	OAuth          OAuth    `toml:"oauth" later:""`
+	Auth           string   `toml:"auth"`       // auto, or one of the mechanisms in passwordAuth and tokenAuth
+	ClientKey      string   `toml:"client_key"` // name of a [[key]]; see Config.ClientKeys
+	Trust          []string `toml:"trust"`      // names of [[trust]] and [[key]]; see Config.Roots and Config.Pins
+	Proxy          Secret   `toml:"proxy"`      // socks5://, socks5h:// or http://; "none"; "": the environment's. It may hold a password
+	OAuth          OAuth    `toml:"oauth"`
 
 	// FromEnv is the value of the variable PasswordEnv when the file was loaded.
 	FromEnv Secret `toml:"-"`
+	// keyFile is the file of the [[key]] that ClientKey names, for AccountHash.
+	keyFile string
 }
 
 // Addr is host:port, with brackets around an IPv6 address.
@@ -111,14 +119,6 @@ func (s *Server) Addr() string {
 		host = "[" + host + "]"
 	}
 	return host + ":" + strconv.Itoa(s.Port)
-}
-
-// OAuth is the sign-in without a password.
-type OAuth struct {
-	Provider         string `toml:"provider"`
-	ClientID         string `toml:"client_id"`
-	ClientSecretFile string `toml:"client_secret_file"`
-	Tenant           string `toml:"tenant"`
 }
 
 // Relay is the SMTP server that notifications leave by.
@@ -132,18 +132,20 @@ type Relay struct {
 	MaxPerMinute int    `toml:"max_per_minute"`
 }
 
-// Key is a key store whose certificate we present to a server.
+// Key is a key store (PKCS#12, JKS or PEM) with a certificate that we present
+// to servers. All certificates in it also count as trust.
 type Key struct {
 	Name         string `toml:"name"`
 	File         string `toml:"file"`
 	PasswordFile string `toml:"password_file"`
 }
 
-// Trust is a file of certificates (PEM) that are trusted beside the system's.
+// Trust is what is trusted beside the system's certificates: a file of
+// certificates (PEM), or the fingerprint of one server's certificate.
 type Trust struct {
 	Name        string `toml:"name"`
 	File        string `toml:"file"`
-	Fingerprint string `toml:"fingerprint" later:""`
+	Fingerprint string `toml:"fingerprint"` // of one server's certificate, instead of File; after Load "sha256:" and 64 small hex digits
 }
 
 // Agent is a person who answers.
@@ -208,7 +210,6 @@ func (d *Desk) firstAddress(candidates ...string) mail.Address {
 // Mailbox is where a desk's mail arrives.
 type Mailbox struct {
 	Server
-	Preset      string   `toml:"preset" later:""`
 	Protocol    string   `toml:"protocol"`
 	Folder      string   `toml:"folder"`
 	Poll        Duration `toml:"poll"`
@@ -217,6 +218,7 @@ type Mailbox struct {
 	MoveTo      string   `toml:"move_to"` // Done, Ignored and Attention below it
 	Backlog     string   `toml:"backlog"`
 	MaxSize     Size     `toml:"max_size"`
+	Canary      Duration `toml:"canary"` // how often a mail is sent through the relay to the desk itself; 0: never
 	RequestType string   `toml:"request_type" later:""`
 }
 

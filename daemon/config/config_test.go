@@ -83,6 +83,8 @@ func TestSecretNeverShows(t *testing.T) {
 	c.Relay.Password = "hunter2"
 	c.Desks = []Desk{DefaultDesk()}
 	c.Desks[0].Mailbox.Password = "hunter2"
+	c.Desks[0].Mailbox.Proxy = "socks5://u:hunter2@proxy.example.com:1080"
+	c.Desks[0].Mailbox.OAuth.SecretFromEnv = "hunter2"
 	var b bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		fmt.Fprintf(&b, verb+"\n", c.Relay.Password)
@@ -110,7 +112,8 @@ func TestSecretNeverShows(t *testing.T) {
 // No sentence about a faulty line may quote a password.
 func TestFaultsNeverShowPasswords(t *testing.T) {
 	for _, line := range []string{`password = hunter2`, `password = "hunter2`, `password = "hun\ter2"`, `pasword = hunter2`, `password = "hunter2" x`,
-		`password = ["hunter2"]`, `passwrd = "hunter2"`, `password = {a="hunter2"}`, `Password = 'hunter2''`, `password = “hunter2”`, `password = hunter2 # x`, "password = [\n hunter2 ]"} {
+		`password = ["hunter2"]`, `passwrd = "hunter2"`, `password = {a="hunter2"}`, `Password = 'hunter2''`, `client_secret = hunter2`, `client_secret = "hunter2"`, `client_secret = "hun\ter2"`,
+		`proxy = http://u:hunter2@p.example.com:1`, `proxy = "http://u:hunter2@p.example.com`, `proxy = "https://u:hunter2@p.example.com:1"`, `proxy = ["http://u:hunter2@p.example.com:1"]`, `password = “hunter2”`, `password = hunter2 # x`, "password = [\n hunter2 ]"} {
 		c, faults := loadText(t, t.TempDir(), strings.Replace(valid, `password = "x"`, line, 1))
 		all := printedAll(faults)
 		for _, f := range faults {

@@ -51,6 +51,9 @@ func (d *decoder) table(path string, tree map[string]any, into any) {
 func (d *decoder) value(key string, raw any, v reflect.Value) {
 	switch p := v.Addr().Interface().(type) {
 	case *Duration:
+		if raw == "" && *p == 0 { // what is off by default can be written so
+			return
+		}
 		d.units(key, raw, "duration", func(s string) (err error) { *p, err = ParseDuration(s); return err })
 		return
 	case *Size:

@@ -56,16 +56,20 @@ func (f *Fault) Text(lang string) string {
 func (f *Fault) Error() string { return f.Text(English) }
 
 // Reason says what is wrong, in lang.
-func (f *Fault) Reason(lang string) string { return f.fill(phraseOf(f.Code).reason(lang)) }
+func (f *Fault) Reason(lang string) string { return f.fill(phraseOf(f.Code).reason(lang), lang) }
 
 // Remedy says what to do about it, in lang.
-func (f *Fault) Remedy(lang string) string { return f.fill(phraseOf(f.Code).remedy(lang)) }
+func (f *Fault) Remedy(lang string) string { return f.fill(phraseOf(f.Code).remedy(lang), lang) }
 
-// fill puts value, last part of the key and Args in the place of {name}.
-func (f *Fault) fill(s string) string {
+// fill puts value, last part of the key and Args in the place of {name}. An
+// argument that is itself in a language has its Japanese in name_ja.
+func (f *Fault) fill(s, lang string) string {
 	key := f.Key[strings.LastIndexByte(f.Key, '.')+1:]
 	pairs := []string{"{value}", f.Value, "{key}", key}
 	for k, v := range f.Args {
+		if ja, ok := f.Args[k+"_ja"]; ok && lang == Japanese {
+			v = ja
+		}
 		pairs = append(pairs, "{"+k+"}", v)
 	}
 	return strings.NewReplacer(pairs...).Replace(s)

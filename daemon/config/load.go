@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 )
 
 // maxFile bounds the configuration file, in bytes.
@@ -49,12 +50,17 @@ func Load(path string, env Env) (*Config, []Fault, error) {
 		return nil, faults, nil
 	}
 	for _, f := range faults {
-		if f.Desk > 0 && !f.Warning {
+		switch {
+		case f.Warning:
+			c.Warnings = append(c.Warnings, f)
+		case f.Desk > 0:
 			d := &c.Desks[f.Desk-1]
 			d.Closed = append(d.Closed, f)
 		}
 	}
-	return c, faults, nil
+	now := time.Now()
+	l.faults = append(append(l.faults, c.Forecast(now)...), c.secrets(now)...)
+	return c, l.located(c), nil
 }
 
 // Locate reads only where the data is and in which language people read, for
@@ -174,130 +180,6 @@ func (l *loader) inherited(f Fault) bool {
 	})
 }
 
-// Fill sets what follows from other keys and is not set: ports by security,
-// languages and relays of desks. Load has done it; it is for a Config made in code.
-func (c *Config) Fill() { c.fill(func(string) bool { return false }) }
-
-func (c *Config) fill(set func(key string) bool) {
-	fillPort(&c.Relay.Server, relayPort(c.Relay.Security), set("relay.port"))
-	for i := range c.Desks {
-		d := &c.Desks[i]
-		if d.Language == "" && !set(deskKey(i, "language")) {
-			d.Language = c.Language
-		}
-		fillPort(&d.Mailbox.Server, mailboxPort(d.Mailbox.Security), set(deskKey(i, "mailbox.port")))
-		if d.OwnRelay {
-			d.Relay.inherit(&c.Relay, func(key string) bool { return set(deskKey(i, "relay."+key)) })
-			fillPort(&d.Relay.Server, relayPort(d.Relay.Security), set(deskKey(i, "relay.port")))
-		} else {
-			d.Relay = c.Relay
-		}
-	}
-}
-
-func fillPort(s *Server, port int, set bool) {
-	if s.Port == 0 && !set {
-		s.Port = port
-	}
-}
-
-// relayPort is the usual port of mail submission (RFC 8314, RFC 6409) and relaying.
-func relayPort(security string) int {
-	switch security {
-	case TLS:
-		return 465
-	case Plain:
-		return 25
-	}
-	return 587
-}
-
-// mailboxPort is the usual port of IMAP (RFC 9051, RFC 8314).
-func mailboxPort(security string) int {
-	if security == TLS {
-		return 993
-	}
-	return 143
-}
-
-// inherit completes a [desk.relay] from [relay]. With a host of its own it is
-// another server: then nothing that belongs to the server is taken over, so
-// that no password goes to a host it was not written for.
-func (r *Relay) inherit(from *Relay, set func(key string) bool) {
-	if !set("host") {
-		own := r.Server
-		r.Server = from.Server
-		if set("port") || set("security") {
-			r.Port = own.Port
-		}
-		keep(set, "security", &r.Security, own.Security)
-		keep(set, "allow_plaintext", &r.AllowPlaintext, own.AllowPlaintext)
-		keep(set, "auth", &r.Auth, own.Auth)
-		keep(set, "trust", &r.Trust, own.Trust)
-		if set("username") || set("password") || set("password_file") || set("password_env") {
-			r.Password, r.PasswordFile, r.PasswordEnv = own.Password, own.PasswordFile, own.PasswordEnv
-		}
-		keep(set, "username", &r.Username, own.Username)
-		if !set("anonymous") {
-			r.Anonymous = from.Anonymous
-		}
-	}
-	inherit(set, "enabled", &r.Enabled, from.Enabled)
-	inherit(set, "helo", &r.Helo, from.Helo)
-	inherit(set, "from", &r.From, from.From)
-	inherit(set, "reply_to", &r.ReplyTo, from.ReplyTo)
-	inherit(set, "max_per_minute", &r.MaxPerMinute, from.MaxPerMinute)
-}
-
-func keep[T any](set func(string) bool, key string, to *T, own T) {
-	if set(key) {
-		*to = own
-	}
-}
-
-func inherit[T any](set func(string) bool, key string, to *T, from T) {
-	if !set(key) {
-		*to = from
-	}
-}
-
-// absolute makes paths independent of the working directory: they are
-// relative to the configuration file. A Windows service starts in System32.
-func (c *Config) absolute(dir string) {
-	c.DataDir = under(dir, c.DataDir)
-	for i := range c.Trust {
-		c.Trust[i].File = under(dir, c.Trust[i].File)
-	}
-	c.Relay.PasswordFile = under(dir, c.Relay.PasswordFile)
-	for i := range c.Desks {
-		d := &c.Desks[i]
-		d.Relay.PasswordFile = under(dir, d.Relay.PasswordFile)
-		d.Mailbox.PasswordFile = under(dir, d.Mailbox.PasswordFile)
-	}
-}
-
-// readEnv keeps the passwords that are in the environment.
-func (c *Config) readEnv(env Env) {
-	for _, s := range c.servers() {
-		if s.PasswordEnv != "" && env != nil {
-			value, _ := env(s.PasswordEnv)
-			s.FromEnv = Secret(value)
-		}
-	}
-	for i := range c.Desks {
-		if d := &c.Desks[i]; !d.OwnRelay {
-			d.Relay.FromEnv = c.Relay.FromEnv
-		}
-	}
-}
-
-func under(dir, path string) string {
-	if path == "" || filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(dir, path)
-}
-
 // checkModes warns of passwords that every user of the machine can read.
 // Windows has no such modes; there the folder's access list decides.
 func (l *loader) checkModes(c *Config, mode os.FileMode) {
@@ -305,13 +187,23 @@ func (l *loader) checkModes(c *Config, mode os.FileMode) {
 		return
 	}
 	inline := false
-	for _, s := range c.servers() {
-		inline = inline || s.Password != ""
-		if s.PasswordFile == "" {
-			continue
+	private := func(key, path string) {
+		if info, err := os.Stat(path); path != "" && err == nil && info.Mode().IsRegular() && info.Mode()&0o004 != 0 {
+			l.faults = append(l.faults, newFault(key, path, "readable-password"))
+			l.faults[len(l.faults)-1].Warning = true
 		}
-		if info, err := os.Stat(s.PasswordFile); err == nil && info.Mode()&0o004 != 0 {
-			l.faults = append(l.faults, Fault{Key: s.key + ".password_file", Desk: s.desk, Value: s.PasswordFile, Code: "readable-password", Warning: true})
+	}
+	for _, s := range c.servers() {
+		inline = inline || s.Password != "" || strings.Contains(string(s.Proxy), "@")
+		private(s.key+".password_file", s.PasswordFile)
+		private(s.key+".oauth.client_secret_file", s.OAuth.ClientSecretFile)
+		private(s.key+".oauth.service_account_file", s.OAuth.ServiceAccountFile)
+	}
+	for i, k := range c.Keys {
+		key := fmt.Sprintf("key[%d]", i+1)
+		private(key+".password_file", k.PasswordFile)
+		if h, err := k.read(); k.PasswordFile == "" && err == nil && len(h.pairs) > 0 { // not locked
+			private(key+".file", k.File)
 		}
 	}
 	if inline && mode&0o004 != 0 {
@@ -327,9 +219,9 @@ func (l *loader) located(c *Config) []Fault {
 		if f.Line == 0 {
 			f.Line = nearestLine(l.lines, f.Key)
 		}
-		if c != nil && f.Desk > 0 && f.Desk <= len(c.Desks) {
-			f.Name = c.Desks[f.Desk-1].Name
-		}
+	}
+	if c != nil {
+		c.nameDesks(l.faults)
 	}
 	slices.SortStableFunc(l.faults, func(a, b Fault) int { return cmp.Compare(a.Line, b.Line) })
 	return l.faults

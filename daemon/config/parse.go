@@ -90,6 +90,11 @@ func syntaxFault(n int, line string, pe toml.ParseError) (Fault, string) {
 	if last := pe.LastKey[strings.LastIndexByte(pe.LastKey, '.')+1:]; name == "" && isSecret(last) {
 		f.Code, f.Args = "syntax-secret", map[string]string{"name": last}
 	}
+	for _, arg := range []string{"text", "why"} { // a proxy's address can hold a password
+		if text, ok := f.Args[arg]; ok {
+			f.Args[arg] = regexp.MustCompile(`//[^/\s"]*@`).ReplaceAllString(text, "//…@")
+		}
+	}
 	if isSecret(name) {
 		delete(f.Args, "text")
 		f.Args["why"] = ""
@@ -104,5 +109,5 @@ func syntaxFault(n int, line string, pe toml.ParseError) (Fault, string) {
 // and the library's words, which may quote it, are kept out of the message.
 func isSecret(name string) bool {
 	name = strings.ToLower(name)
-	return strings.HasPrefix(name, "pass") || len(name) < 20 && distance(name, "password") <= 3
+	return strings.HasPrefix(name, "pass") || strings.Contains(name, "secret") || len(name) < 20 && distance(name, "password") <= 3
 }

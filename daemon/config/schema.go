@@ -55,13 +55,16 @@ func placesOf(name string, t reflect.Type, path string) []string {
 }
 
 // nearest finds the key that name is a slip of the pen for: at most two
-// letters added, left out, changed or swapped, and less than half of it; other
-// case and "-" for "_" are no difference.
+// letters added, left out, changed or swapped, and less than half of it; or one
+// that wants a file instead. Other case and "-" for "_" are no difference.
 func nearest[T any](name string, keys map[string]T) string {
 	if len(name) > 40 {
 		return ""
 	}
 	name = strings.ReplaceAll(strings.ToLower(name), "-", "_")
+	if _, ok := keys[name+"_file"]; ok { // client_secret
+		return name + "_file"
+	}
 	best, bestDistance := "", 3
 	for _, k := range sortedKeys(keys) {
 		if d := distance(name, k); d < bestDistance && 2*d < len(k) {

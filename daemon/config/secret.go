@@ -60,30 +60,36 @@ func (s *Server) ResolvePassword() (string, error) {
 }
 
 func readPasswordFile(path string) (string, error) {
+	return readSecretFile("password_file", "password-file", path)
+}
+
+// readSecretFile reads a file whose one line is a password or the like. Its
+// faults are of key and have codes that begin with code.
+func readSecretFile(key, code, path string) (string, error) {
 	fault := func(code, why string) error {
-		return &Fault{Key: "password_file", Value: path, Code: code, Args: map[string]string{"why": why}}
+		return &Fault{Key: key, Value: path, Code: code, Args: map[string]string{"why": why}}
 	}
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", fault("file-missing", "")
 	}
 	if err != nil {
-		return "", fault("password-file", reason(err))
+		return "", fault(code, reason(err))
 	}
 	if info.IsDir() || info.Size() > maxPasswordFile {
-		return "", fault("password-file-odd", "")
+		return "", fault(code+"-odd", "")
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return "", fault("password-file", reason(err))
+		return "", fault(code, reason(err))
 	}
 	text := strings.TrimPrefix(string(b), "\ufeff") // Windows Notepad begins files with it
 	text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 	if text == "" {
-		return "", fault("password-file-empty", "")
+		return "", fault(code+"-empty", "")
 	}
 	if strings.ContainsAny(text, "\r\n") {
-		return "", fault("password-file-odd", "")
+		return "", fault(code+"-odd", "")
 	}
 	return text, nil
 }

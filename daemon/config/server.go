@@ -3,12 +3,19 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"net/url"
+	"slices"
 	"strings"
 )
 
-// server checks what mailbox and relay have in common.
-func (v *validator) server(key string, s *Server, login bool) {
-	if v.required(key+".host", s.Host) {
+// passwordAuth and tokenAuth are the values of Server.Auth beside auto: ways of
+// signing in with a password, and with a token of OAuth2.
+func passwordAuth() []string { return []string{"plain", "login", "cram-md5", "scram-sha-256"} }
+func tokenAuth() []string    { return []string{"xoauth2", "oauthbearer"} }
+
+// server checks what mailbox and relay have in common. protocol is imap, pop3 or smtp.
+func (v *validator) server(key, protocol string, s *Server, login bool) {
+	if v.preset(key, protocol, s) && v.required(key+".host", s.Host) {
 		v.host(key, s)
 	}
 	if s.Port < 1 || s.Port > 65535 {
@@ -18,16 +25,46 @@ func (v *validator) server(key string, s *Server, login bool) {
 	if s.Security == Plain && !s.AllowPlaintext && s.Host != "" && !loopback(s.Host) {
 		v.fault(key+".security", s.Security, "plaintext")
 	}
-	if !v.notYet(key+".auth", s.Auth, "auto", "cram-md5", "scram-sha-256", "xoauth2", "oauthbearer") {
-		v.oneOf(key+".auth", s.Auth, "auto", "plain", "login")
-	}
+	v.portFits(key, protocol, s)
+	v.oneOf(key+".auth", s.Auth, slices.Concat([]string{"auto"}, passwordAuth(), tokenAuth())...)
 	for i, name := range s.Trust {
 		if !v.trustNamed(name) {
 			v.fault(index(key+".trust", i+1), name, "trust-unknown")
 		}
 	}
+	v.clientKey(key+".client_key", s.ClientKey)
+	v.proxy(key+".proxy", string(s.Proxy))
 	if login {
 		v.login(key, s)
+		v.oauth(key, s)
+		v.signIn(key, s)
+	}
+}
+
+// clientKey checks the name; that the file can be read is told at [[key]].
+func (v *validator) clientKey(key, name string) {
+	if name == "" {
+		return
+	}
+	i := slices.IndexFunc(v.c.Keys, func(k Key) bool { return k.Name == name })
+	if i < 0 {
+		v.fault(key, name, "client-key-unknown")
+		return
+	}
+	if h, err := v.c.Keys[i].read(); err == nil && len(h.pairs) == 0 {
+		v.fault(key, name, "key-none", "file", v.c.Keys[i].File)
+	}
+}
+
+// proxy checks the address. It is not shown: it may hold a password.
+func (v *validator) proxy(key, proxy string) {
+	if proxy == "" || proxy == "none" {
+		return
+	}
+	u, err := url.Parse(proxy)
+	if err != nil || !slices.Contains([]string{"socks5", "socks5h", "http"}, u.Scheme) || u.Hostname() == "" || u.Port() == "" ||
+		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		v.fault(key, "", "bad-proxy")
 	}
 }
 
@@ -45,12 +82,8 @@ func (v *validator) host(key string, s *Server) {
 }
 
 func (v *validator) trustNamed(name string) bool {
-	for _, t := range v.c.Trust {
-		if t.Name == name {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(v.c.Trust, func(t Trust) bool { return t.Name == name }) ||
+		slices.ContainsFunc(v.c.Keys, func(k Key) bool { return k.Name == name })
 }
 
 // login checks user name and password: exactly one source, and one that works.
@@ -68,20 +101,38 @@ func (v *validator) login(key string, s *Server) {
 			sources++
 		}
 	}
-	switch sources {
-	case 0:
+	switch {
+	case s.OAuth.Used() && sources > 0:
+		at := ".password_env"
+		if s.Password != "" {
+			at = ".password"
+		} else if s.PasswordFile != "" {
+			at = ".password_file"
+		}
+		v.fault(key+at, "", "oauth-and-password", "table", plain(key)+".oauth")
+	case s.OAuth.Used():
+		if slices.Contains(passwordAuth(), s.Auth) {
+			v.fault(key+".auth", s.Auth, "auth-not-oauth", "table", plain(key)+".oauth")
+		}
+	case slices.Contains(tokenAuth(), s.Auth):
+		v.fault(key+".auth", s.Auth, "auth-needs-oauth", "table", plain(key)+".oauth")
+	case sources == 0:
 		v.fault(key+".password", "", "missing-password")
-	case 1:
+	case sources == 1:
 		if _, err := s.ResolvePassword(); err != nil {
-			f := asFault(err)
-			f.Key = key + "." + f.Key
-			located := newFault(f.Key, f.Value, f.Code)
-			located.Args = f.Args
-			v.faults = append(v.faults, located)
+			v.nested(key, err)
 		}
 	default:
 		v.fault(key+".password", "", "two-passwords")
 	}
+}
+
+// nested adds the fault of a part, whose key is counted from the table at key.
+func (v *validator) nested(key string, err error) {
+	f := asFault(err)
+	located := newFault(join(key, f.Key), f.Value, f.Code)
+	located.Args = f.Args
+	v.faults = append(v.faults, located)
 }
 
 // addresses finds what two desks claim: keys, addresses and aliases. The

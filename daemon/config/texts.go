@@ -13,7 +13,7 @@ func (p phrase) remedy(lang string) string { return pick(lang, p.enDo, p.jaDo) }
 // phraseOf finds the sentence of a fault. A test proves that every code in use
 // has one and that both languages use the same arguments.
 func phraseOf(code string) phrase {
-	for _, group := range []func(string) (phrase, bool){syntaxPhrase, valuePhrase, serverPhrase, deskPhrase} {
+	for _, group := range []func(string) (phrase, bool){syntaxPhrase, valuePhrase, serverPhrase, keyPhrase, oauthPhrase, advicePhrase, deskPhrase} {
 		if p, ok := group(code); ok {
 			return p
 		}
@@ -36,8 +36,8 @@ func syntaxPhrase(code string) (p phrase, ok bool) {
 		}, true
 	case "syntax-table-twice":
 		return phrase{
-			"{name} stands in the file a second time.", "Put all of its settings below the first one. Only [[desk]], [[agent]] and [[trust]], with two brackets each, can be there several times.",
-			"{name} が二重に書かれています。", "設定は最初の方にまとめてください。複数書けるのは、角括弧が二重の [[desk]]、[[agent]]、[[trust]] だけです。",
+			"{name} stands in the file a second time.", "Put all of its settings below the first one. Only [[desk]], [[agent]], [[trust]] and [[key]], with two brackets each, can be there several times.",
+			"{name} が二重に書かれています。", "設定は最初の方にまとめてください。複数書けるのは、角括弧が二重の [[desk]]、[[agent]]、[[trust]]、[[key]] だけです。",
 		}, true
 	case "syntax-wide":
 		return phrase{
@@ -188,7 +188,7 @@ func valuePhrase(code string) (p phrase, ok bool) {
 // missing says that f is about something that is not written.
 func (f *Fault) missing() bool {
 	switch f.Code {
-	case "missing", "missing-username", "missing-password", "no-desk", "no-agents":
+	case "missing", "missing-username", "missing-password", "missing-secret", "missing-tenant", "oauth-provider-missing", "no-desk", "no-agents":
 		return true
 	}
 	return false

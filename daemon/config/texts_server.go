@@ -95,8 +95,8 @@ func serverPhrase(code string) (p phrase, ok bool) {
 		}, true
 	case "trust-unknown":
 		return phrase{
-			`there is no [[trust]] with the name "{value}".`, "Correct the name, or add a [[trust]] with this name and its file.",
-			`"{value}" という名前の [[trust]] はありません。`, "名前を直すか、この名前とファイルを書いた [[trust]] を追加してください。",
+			`there is no [[trust]] or [[key]] with the name "{value}".`, "Correct the name, or add a [[trust]] with this name and its file.",
+			`"{value}" という名前の [[trust]] や [[key]] はありません。`, "名前を直すか、この名前とファイルを書いた [[trust]] を追加してください。",
 		}, true
 	case "trust-file":
 		return phrase{
@@ -105,8 +105,8 @@ func serverPhrase(code string) (p phrase, ok bool) {
 		}, true
 	case "trust-empty":
 		return phrase{
-			`the file "{value}" holds no certificate.`, `It must be in PEM form: a text that has the line "-----BEGIN CERTIFICATE-----".`,
-			`ファイル "{value}" に証明書がありません。`, `PEM 形式("-----BEGIN CERTIFICATE-----" の行を含むテキスト)で保存してください。`,
+			`the file "{value}" holds no certificate.`, `It must be in PEM form: a text that has the line "-----BEGIN CERTIFICATE-----". A key store (.p12, .jks) is named in a [[key]].`,
+			`ファイル "{value}" に証明書がありません。`, `PEM 形式("-----BEGIN CERTIFICATE-----" の行を含むテキスト)で保存してください。キーストア(.p12、.jks)は [[key]] に指定します。`,
 		}, true
 	case "name-taken":
 		return phrase{

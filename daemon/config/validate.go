@@ -1,9 +1,7 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/netip"
 	"net/url"
@@ -20,26 +18,33 @@ import (
 const (
 	minPoll    = Duration(5 * time.Second)
 	minMaxSize = Size(64 << 10)
+	minCanary  = Duration(15 * time.Minute) // slower relays and POP3 pauses would overlap
 )
 
 // Validate returns every fault and warning of c, which is complete (see Fill).
 // Faults of a Config made in code have neither file nor line.
 func Validate(c *Config) []Fault {
 	faults := validate(c)
-	for i := range faults {
-		if d := faults[i].Desk; d > 0 {
-			faults[i].Name = c.Desks[d-1].Name
-		}
-	}
+	c.nameDesks(faults)
 	return faults
 }
 
+func (c *Config) nameDesks(faults []Fault) {
+	for i := range faults {
+		if d := faults[i].Desk; d > 0 && d <= len(c.Desks) {
+			faults[i].Name = c.Desks[d-1].Name
+		}
+	}
+}
+
 func validate(c *Config) []Fault {
-	v := &validator{c: c}
+	v := &validator{c: c, stores: map[string]bool{}}
 	v.oneOf("language", c.Language, English, Japanese)
 	v.required("data_dir", c.DataDir)
+	v.admin()
 	v.ui()
 	v.trusts()
+	v.keys()
 	v.relay("relay", &c.Relay)
 	v.agents()
 	if len(c.Desks) == 0 {
@@ -55,6 +60,7 @@ func validate(c *Config) []Fault {
 
 type validator struct {
 	c      *Config
+	stores map[string]bool // names of [[trust]] and [[key]] so far
 	faults []Fault
 }
 
@@ -96,6 +102,15 @@ func (v *validator) notYet(key, value, standard string, later ...string) bool {
 	return false
 }
 
+func (v *validator) admin() {
+	if v.c.Admin == "" || !v.address("admin", v.c.Admin) {
+		return
+	}
+	if desk := v.deskAddresses()[addressKey(v.c.Admin)]; desk != "" {
+		v.fault("admin", v.c.Admin, "admin-is-desk", "desk", desk)
+	}
+}
+
 func (v *validator) ui() {
 	host, port, err := net.SplitHostPort(v.c.UI.Listen)
 	ip, ipErr := netip.ParseAddr(host)
@@ -109,29 +124,6 @@ func (v *validator) ui() {
 		u, err := url.Parse(b)
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
 			v.fault("ui.base_url", b, "bad-url")
-		}
-	}
-}
-
-func (v *validator) trusts() {
-	seen := map[string]bool{}
-	for i, t := range v.c.Trust {
-		key := fmt.Sprintf("trust[%d]", i+1)
-		if v.required(key+".name", t.Name) && seen[t.Name] {
-			v.fault(key+".name", t.Name, "name-taken")
-		}
-		seen[t.Name] = true
-		if !v.required(key+".file", t.File) {
-			continue
-		}
-		certs, err := readCertificates(t.File)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			v.fault(key+".file", t.File, "file-missing")
-		case err != nil:
-			v.fault(key+".file", t.File, "trust-file", "why", reason(err))
-		case len(certs) == 0:
-			v.fault(key+".file", t.File, "trust-empty")
 		}
 	}
 }
@@ -201,7 +193,7 @@ func (v *validator) desk(key string, d *Desk) {
 	if d.OwnRelay {
 		v.relay(key+".relay", &d.Relay)
 	}
-	v.mailbox(key+".mailbox", &d.Mailbox)
+	v.mailbox(key+".mailbox", d)
 }
 
 func (v *validator) deskAgents(key string, d *Desk) {
@@ -225,11 +217,10 @@ func (v *validator) deskAgents(key string, d *Desk) {
 	}
 }
 
-func (v *validator) mailbox(key string, m *Mailbox) {
-	if !v.notYet(key+".protocol", m.Protocol, IMAP, POP3) {
-		v.oneOf(key+".protocol", m.Protocol, IMAP)
-	}
-	v.server(key, &m.Server, true)
+func (v *validator) mailbox(key string, d *Desk) {
+	m := &d.Mailbox
+	v.oneOf(key+".protocol", m.Protocol, IMAP, POP3)
+	v.server(key, m.Protocol, &m.Server, true)
 	v.required(key+".folder", m.Folder)
 	if m.Poll < minPoll {
 		v.fault(key+".poll", m.Poll.String(), "too-small", "least", minPoll.String())
@@ -237,18 +228,57 @@ func (v *validator) mailbox(key string, m *Mailbox) {
 	if m.MaxSize < minMaxSize {
 		v.fault(key+".max_size", m.MaxSize.String(), "too-small", "least", minMaxSize.String())
 	}
-	v.oneOf(key+".after", m.After, AfterKeep, AfterSeen, AfterMove, AfterDelete)
-	if m.After == AfterMove && v.required(key+".move_to", m.MoveTo) && strings.EqualFold(m.MoveTo, m.Folder) {
+	if m.Protocol == POP3 {
+		v.pop3(key, m)
+	} else {
+		v.oneOf(key+".after", m.After, AfterKeep, AfterSeen, AfterMove, AfterDelete)
+	}
+	if m.After == AfterMove && m.Protocol != POP3 && v.required(key+".move_to", m.MoveTo) && strings.EqualFold(m.MoveTo, m.Folder) {
 		v.fault(key+".move_to", m.MoveTo, "move-into-itself")
 	}
 	if !v.notYet(key+".backlog", m.Backlog, BacklogSkip, BacklogImport) {
 		v.oneOf(key+".backlog", m.Backlog, BacklogSkip, BacklogProcess)
 	}
+	switch {
+	case m.Canary == 0:
+	case m.Canary < minCanary:
+		v.fault(key+".canary", m.Canary.String(), "too-small", "least", minCanary.String())
+	case !d.Relay.Enabled:
+		v.fault(key+".canary", m.Canary.String(), "canary-relay")
+	}
+}
+
+// pop3 checks what POP3 has not: it knows one folder and no marks.
+func (v *validator) pop3(key string, m *Mailbox) {
+	switch m.After {
+	case AfterKeep, AfterDelete:
+	case AfterSeen, AfterMove:
+		v.fault(key+".after", m.After, "pop3-after")
+	default:
+		v.oneOf(key+".after", m.After, AfterKeep, AfterDelete)
+	}
+	if m.Folder != "" && !strings.EqualFold(m.Folder, "INBOX") {
+		v.fault(key+".folder", m.Folder, "pop3-folder")
+	}
+	p, ok := m.known()
+	if !ok {
+		return
+	}
+	if p.OAuth != nil && p.OAuth.Name == Google {
+		v.warn(key+".protocol", m.Protocol, "pop3-archive", "name", p.Name)
+	}
+	if p.PollPOP3 > 0 {
+		v.warn(key+".protocol", m.Protocol, "pop3-limit", "name", p.Name, "pause", Duration(p.PollPOP3).String())
+		if m.Poll < Duration(p.PollPOP3) {
+			v.warn(key+".poll", m.Poll.String(), "poll-limit", "name", p.Name, "pause", Duration(p.PollPOP3).String())
+		}
+	}
 }
 
 func (v *validator) relay(key string, r *Relay) {
-	if r.Enabled || r.Host != "" {
-		v.server(key, &r.Server, !r.Anonymous)
+	if r.Enabled || r.Host != "" || r.Preset != "" {
+		v.server(key, "smtp", &r.Server, !r.Anonymous)
+		v.otherProduct(key, &r.Server)
 	}
 	if strings.ContainsAny(r.Helo, " \t@/") {
 		v.fault(key+".helo", r.Helo, "bad-host")
