@@ -30,10 +30,15 @@ type Conn struct {
 	raw       net.Conn // the TCP connection; deadlines and Close go to it directly
 	inner     net.Conn // raw, or TLS on top of it
 	encrypted bool
+	proxied   bool   // raw goes to a proxy
 	buf       []byte // received or replayed, not read yet
 	readErr   error  // what ended reading; a library that reads again gets it again, without waiting
 
 	read atomic.Int64
+
+	stage stage
+
+	certificate struct{ asked, shown bool } // what the server did about a client certificate
 
 	mu      sync.Mutex
 	idle    time.Duration // 0: silence is allowed
@@ -72,6 +77,7 @@ func (c *Conn) receive(p []byte) (int, error) {
 		c.mu.Unlock()
 	}
 	if err != nil {
+		err = c.refusedCertificate(err)
 		c.readErr = err
 		c.latch(err)
 	}
@@ -166,7 +172,7 @@ func (c *Conn) PasswordAllowed() error {
 	if c.encrypted || c.settings.AllowPlaintext {
 		return nil
 	}
-	if a, ok := c.raw.RemoteAddr().(*net.TCPAddr); ok && a.IP.IsLoopback() {
+	if a, ok := c.raw.RemoteAddr().(*net.TCPAddr); ok && a.IP.IsLoopback() && !c.proxied {
 		return nil
 	}
 	return ErrPlaintext
@@ -205,8 +211,7 @@ func (c *Conn) Error(step string, err error) *mail.Error {
 	return c.settings.Error(step, err)
 }
 
-// Note keeps one line among the server's last words. Secrets must have been
-// removed from it.
+// Note keeps one line among the server's last words.
 func (c *Conn) Note(line string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -123,7 +123,7 @@ func TestDialFails(t *testing.T) {
 		{"unknown issuer", with(speaks(good, 0), x509.NewCertPool()), mail.StepTLS, false, new(x509.UnknownAuthorityError)},
 		{"other name", with(speaks(other, 0), otherPool), mail.StepTLS, false, new(x509.HostnameError)},
 		{"expired", with(speaks(expired, 0), expiredPool), mail.StepTLS, false, new(x509.CertificateInvalidError)},
-		{"old TLS", with(speaks(good, tls.VersionTLS11), pool), mail.StepTLS, true, nil},
+		{"old TLS", with(speaks(good, tls.VersionTLS11), pool), mail.StepTLS, false, new(*mail.OldTLSError)},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -11,9 +11,11 @@ const (
 	maxWordLine = 512     // bytes kept of one line
 )
 
-// words keeps the last lines that a server sent.
+// words keeps the last lines that a server sent, without the secrets.
 type words struct {
+	secrets secrets
 	lines   []string
+	total   int // lines ever kept
 	size    int
 	partial []byte // a line that has not ended yet
 }
@@ -34,7 +36,8 @@ func (w *words) write(p []byte) {
 
 // grow appends to the unfinished line what still fits.
 func (w *words) grow(p []byte) []byte {
-	if room := maxWordLine - len(w.partial); len(p) > room {
+	// As long as a line may be: a secret that is cut off could not be found.
+	if room := maxLine - len(w.partial); len(p) > room {
 		p = p[:room]
 	}
 	w.partial = append(w.partial, p...)
@@ -43,19 +46,23 @@ func (w *words) grow(p []byte) []byte {
 
 // add keeps a line and drops the oldest beyond maxWords.
 func (w *words) add(line string) {
-	line = printable(line)
+	line = printable(w.secrets.scrub(line))
 	if line == "" {
 		return
 	}
 	w.lines = append(w.lines, line)
+	w.total++
 	for w.size += len(line) + 1; w.size > maxWords; w.lines = w.lines[1:] {
 		w.size -= len(w.lines[0]) + 1
 	}
 }
 
-func (w *words) String() string {
-	s := strings.Join(w.lines, "\n")
-	if rest := printable(string(w.partial)); rest != "" {
+func (w *words) String() string { return w.since(0) }
+
+// since gives the lines kept after the first n.
+func (w *words) since(n int) string {
+	s := strings.Join(w.lines[max(0, len(w.lines)-(w.total-n)):], "\n")
+	if rest := printable(w.secrets.scrub(string(w.partial))); rest != "" {
 		s = strings.TrimPrefix(s+"\n"+rest, "\n")
 	}
 	return s

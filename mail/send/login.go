@@ -1,30 +1,28 @@
 package send
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
-	"slices"
 	"strings"
 
-	"github.com/wneessen/go-mail/smtp"
-
 	"helpdesk/mail"
+	"helpdesk/mail/connect"
 )
 
-// login authenticates (RFC 4954), unless that would show the password to the
-// network.
-func (s *Session) login() error {
-	if s.settings.Username == "" {
-		return s.impossible(mail.StepLogin, "", ErrNoUsername)
-	}
-	if err := s.conn.PasswordAllowed(); err != nil {
-		return s.conn.Error(mail.StepLogin, err)
-	}
-	mechanism, err := s.mechanism()
+// login signs in (RFC 4954): the stage login.
+func (s *Session) login(ctx context.Context) error {
+	attempt, err := s.settings.Client(ctx, s.conn, strings.Fields(s.offers["AUTH"]), nil)
 	if err != nil {
-		return s.impossible(mail.StepLogin, "", err)
+		return err
 	}
-	name, first, err := mechanism.Start(&smtp.ServerInfo{Name: s.settings.Host, TLS: s.conn.Encrypted()})
+	err = attempt.Failed(cancelled(ctx, s.authenticate(attempt)))
+	s.conn.End(err, attempt.Fact())
+	return err
+}
+
+func (s *Session) authenticate(attempt *connect.Attempt) error {
+	name, first, err := attempt.Start()
 	if err != nil {
 		return s.impossible(mail.StepLogin, "", fmt.Errorf("beginning to log in: %w", err))
 	}
@@ -34,12 +32,12 @@ func (s *Session) login() error {
 	}
 	answer, err := s.command(mail.StepLogin, line)
 	for err == nil && answer.code == 334 {
-		// A challenge that is no base64 is passed on as it is: PLAIN and LOGIN do not look at it.
+		// A challenge that is no base64 is passed on as it is: LOGIN does not look at it.
 		challenge, decodeErr := base64.StdEncoding.DecodeString(answer.text())
 		if decodeErr != nil {
 			challenge = []byte(answer.text())
 		}
-		response, nextErr := mechanism.Next(challenge, true)
+		response, nextErr := attempt.Next(challenge)
 		if nextErr != nil {
 			return s.broken(mail.StepLogin, fmt.Errorf("answering the server's question: %w", nextErr))
 		}
@@ -49,45 +47,7 @@ func (s *Session) login() error {
 		return err
 	}
 	if answer.code/100 != 2 {
-		refusal := s.refused(mail.StepLogin, answer)
-		refusal.Text = s.withoutSecrets(refusal.Text)
-		return refusal
+		return s.refused(mail.StepLogin, answer)
 	}
 	return nil
-}
-
-// mechanism is the one that is configured, or the best that is offered. The
-// question whether the connection is safe was decided before.
-func (s *Session) mechanism() (smtp.Auth, error) {
-	offered := strings.Fields(strings.ToUpper(s.offers["AUTH"]))
-	if len(offered) == 0 {
-		return nil, ErrNoLogin
-	}
-	for _, name := range []string{"PLAIN", "LOGIN"} {
-		wanted := s.settings.Auth == "" || s.settings.Auth == "auto" || strings.EqualFold(s.settings.Auth, name)
-		if !wanted || !slices.Contains(offered, name) {
-			continue
-		}
-		username, password, host := s.settings.Username, s.settings.Password, s.settings.Host
-		if name == "PLAIN" {
-			return smtp.PlainAuth("", username, password, host, true), nil
-		}
-		return smtp.LoginAuth(username, password, host, true), nil
-	}
-	return nil, fmt.Errorf("%w; it offers %s", ErrMechanism, strings.Join(offered, ", "))
-}
-
-// withoutSecrets takes the password out of what a server says, should it have
-// repeated our lines.
-func (s *Session) withoutSecrets(text string) string {
-	if s.settings.Password == "" {
-		return text
-	}
-	encode := base64.StdEncoding.EncodeToString
-	plain := "\x00" + s.settings.Username + "\x00" + s.settings.Password
-	return strings.NewReplacer(
-		encode([]byte(plain)), "***",
-		encode([]byte(s.settings.Password)), "***",
-		s.settings.Password, "***",
-	).Replace(text)
 }

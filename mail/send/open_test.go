@@ -77,13 +77,13 @@ func TestOpenFailures(t *testing.T) {
 		cause     error
 	}{
 		{"closed port", closed, mail.StepDial, "", true, nil},
-		{"no STARTTLS", starttls, mail.StepStartTLS, "", false, ErrNoStartTLS},
+		{"no STARTTLS", starttls, mail.StepStartTLS, "", false, mail.ErrNoStartTLS},
 		{"unknown certificate", untrusted, mail.StepTLS, "", false, nil},
 		{"wrong password", login(noTLS, "", "guess"), mail.StepLogin, "535", false, nil},
 		{"wrong password by LOGIN", login(noTLS, "login", "guess"), mail.StepLogin, "535", false, nil},
-		{"mechanism not offered", login(noTLS, "cram-md5", "secret"), mail.StepLogin, "", false, ErrMechanism},
-		{"no login offered", login(noAuth, "", "secret"), mail.StepLogin, "", false, ErrNoLogin},
-		{"no user name", noUsername, mail.StepLogin, "", false, ErrNoUsername},
+		{"mechanism not offered", login(noTLS, "cram-md5", "secret"), mail.StepLogin, "", false, mail.ErrMechanism},
+		{"no login offered", login(noAuth, "", "secret"), mail.StepLogin, "", false, mail.ErrNoLogin},
+		{"no user name", noUsername, mail.StepLogin, "", false, mail.ErrNoUsername},
 		{"refused by name", refusing, mail.StepEHLO, "550", false, nil},
 		{"two lines in helo", injection, mail.StepEHLO, "", false, errInjection},
 	}

@@ -133,7 +133,7 @@ func legible(s string) string {
 func (s *Session) refused(step string, r reply) *mail.Error {
 	return &mail.Error{
 		Protocol: "smtp", Server: s.settings.Server(), Step: step,
-		Code: strconv.Itoa(r.code), Enhanced: r.enhanced, Text: r.text(), Temporary: r.code/100 != 5,
+		Code: strconv.Itoa(r.code), Enhanced: r.enhanced, Text: s.conn.Scrub(r.text()), Temporary: r.code/100 != 5,
 	}
 }
 

@@ -28,6 +28,7 @@ const (
 type script struct {
 	t       *testing.T
 	answers map[string]string
+	host    string // where to listen; "": 127.0.0.1
 	tls     *tls.Config
 	seen    func(verb string) // called for each command, and for "." or "data broke off", if set
 
@@ -59,7 +60,10 @@ func (s *script) answer(verb string) string {
 // start listens until the test ends.
 func (s *script) start() *script {
 	s.t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if s.host == "" {
+		s.host = "127.0.0.1"
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort(s.host, "0"))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -81,7 +85,7 @@ func (s *script) start() *script {
 		serving.Wait()
 	})
 	s.settings = Settings{Anonymous: true, Settings: connect.Settings{
-		Host: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port, Security: connect.Plain,
+		Host: s.host, Port: listener.Addr().(*net.TCPAddr).Port, Security: connect.Plain,
 		DialTimeout: 20 * time.Second, IdleTimeout: 20 * time.Second,
 	}}
 	return s

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -237,10 +238,9 @@ func TestRefusedInTheMiddleOfTheData(t *testing.T) {
 }
 
 func TestLostAnswerIsTemporaryAndWithoutCode(t *testing.T) {
-	first := true
+	var sent atomic.Bool // each connection has a goroutine of its own
 	server, settings := relay(t, loopback.Options{OnData: func(string, []string, []byte) error {
-		if first {
-			first = false
+		if !sent.Swap(true) {
 			return loopback.ErrDropDelivered
 		}
 		return nil

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,22 +30,12 @@ const (
 	finalWait = 5
 )
 
-// Causes of an Open that failed for lack of something that the server does not
-// offer.
-var (
-	ErrNoStartTLS = errors.New("the server does not offer STARTTLS")
-	ErrNoLogin    = errors.New("the server offers no login on this connection")
-	ErrMechanism  = errors.New("the server does not offer this way to log in")
-	ErrNoUsername = errors.New("there is no user name to log in with, and anonymous is not set")
-)
-
 // Settings say which relay to use and as whom.
 type Settings struct {
 	connect.Settings
-	Anonymous          bool // no login; Username and Password are not used
-	Username, Password string
-	Auth               string // "plain", "login" or "auto", which is also ""
-	Helo               string // how we introduce ourselves; "": our address as a literal
+	connect.Login        // not used with Anonymous
+	Anonymous     bool   // no login
+	Helo          string // how we introduce ourselves; "": our address as a literal
 }
 
 // Session is a connection to a relay, ready to send. One goroutine uses it.
@@ -69,20 +60,16 @@ func Open(ctx context.Context, settings Settings) (*Session, error) {
 	defer s.bind(ctx)()
 	if err := s.begin(ctx); err != nil {
 		s.hangUp()
-		return nil, cancelled(ctx, err)
+		return nil, err
 	}
 	return s, nil
 }
 
 func (s *Session) begin(ctx context.Context) error {
-	greeting, err := s.readReply(mail.StepGreeting)
-	if err != nil {
+	if err := s.stage(ctx, mail.StepGreeting, func() error { return s.greeting(ctx) }); err != nil {
 		return err
 	}
-	if greeting.code/100 != 2 {
-		return s.refused(mail.StepGreeting, greeting)
-	}
-	if err := s.hello(); err != nil {
+	if err := s.hello(ctx); err != nil {
 		return err
 	}
 	if s.settings.Security == connect.StartTLS {
@@ -93,11 +80,46 @@ func (s *Session) begin(ctx context.Context) error {
 	if s.settings.Anonymous {
 		return nil
 	}
-	return s.login()
+	return s.login(ctx)
 }
 
-// hello sends EHLO, to an old server HELO, and keeps what the server offers.
-func (s *Session) hello() error {
+// stage makes one step of the conversation a stage of the trace. Where ctx has
+// ended, that is the cause of its error.
+func (s *Session) stage(ctx context.Context, step string, do func() error) error {
+	s.conn.Begin(step)
+	err := cancelled(ctx, do())
+	s.conn.End(err)
+	return err
+}
+
+func (s *Session) greeting(ctx context.Context) error {
+	s.conn.SetIdle(s.settings.GreetingTimeout())
+	defer s.conn.SetIdle(s.settings.IdleTimeout)
+	greeting, err := s.readReply(mail.StepGreeting)
+	if e := (*mail.Error)(nil); errors.As(err, &e) {
+		return s.settings.Error(mail.StepGreeting, s.conn.Silent(ctx, e.Err))
+	}
+	if greeting.code/100 != 2 {
+		return s.refused(mail.StepGreeting, greeting)
+	}
+	return nil
+}
+
+// hello introduces us and keeps what the server offers.
+func (s *Session) hello(ctx context.Context) error {
+	s.conn.Begin(mail.StepEHLO)
+	err := cancelled(ctx, s.introduce())
+	offers := make([]string, 0, len(s.offers))
+	for name, parameters := range s.offers {
+		offers = append(offers, strings.TrimSpace(name+" "+parameters))
+	}
+	slices.Sort(offers)
+	s.conn.End(err, connect.Fact{Name: "offers", Value: strings.Join(offers, ", ")})
+	return err
+}
+
+// introduce sends EHLO, to an old server HELO.
+func (s *Session) introduce() error {
 	s.offers = make(map[string]string)
 	answer, err := s.command(mail.StepEHLO, "EHLO "+s.name())
 	if err != nil {
@@ -142,20 +164,23 @@ func (s *Session) name() string {
 // startTLS begins TLS. What the server said before counts no longer (RFC 3207
 // section 4.2).
 func (s *Session) startTLS(ctx context.Context) error {
-	if _, offered := s.offers["STARTTLS"]; !offered {
-		return s.impossible(mail.StepStartTLS, "", ErrNoStartTLS)
-	}
-	answer, err := s.command(mail.StepStartTLS, "STARTTLS")
+	err := s.stage(ctx, mail.StepStartTLS, func() error {
+		if _, offered := s.offers["STARTTLS"]; !offered {
+			return s.impossible(mail.StepStartTLS, "", mail.ErrNoStartTLS)
+		}
+		answer, err := s.command(mail.StepStartTLS, "STARTTLS")
+		if err == nil && answer.code != 220 {
+			return s.refused(mail.StepStartTLS, answer)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	if answer.code != 220 {
-		return s.refused(mail.StepStartTLS, answer)
-	}
 	if err := s.conn.StartTLS(ctx); err != nil {
-		return err
+		return cancelled(ctx, err)
 	}
-	return s.hello()
+	return s.hello(ctx)
 }
 
 // MaxSize is the largest mail in bytes that the relay says it takes (RFC 1870);

@@ -33,33 +33,59 @@ func (s *Session) Send(ctx context.Context, o *mail.Outgoing) error {
 		return err
 	}
 	s.used = true
-	return cancelled(ctx, s.transact(composed))
+	err = s.envelope(ctx, s.mailFrom(composed), composed.To)
+	if err == nil {
+		err = s.stage(ctx, mail.StepData, func() error { return s.data(composed) })
+	}
+	if err != nil {
+		s.reset()
+	}
+	return err
 }
 
-// transact returns a nil interface when the relay accepted.
-func (s *Session) transact(c *mail.Composed) error {
-	for _, command := range []struct{ step, line string }{
-		{mail.StepMailFrom, s.mailFrom(c)},
-		{mail.StepRcptTo, "RCPT TO:<" + c.To + ">"},
-	} {
-		answer, err := s.command(command.step, command.line)
-		if err != nil {
-			return err
-		}
-		if answer.code/100 != 2 {
-			s.reset()
-			return s.refused(command.step, answer)
-		}
+// Probe asks the relay whether it would take a mail from one address to the
+// other: MAIL FROM and RCPT TO, taken back before a mail is sent. Some relays
+// refuse only then, and a yes is no promise.
+func (s *Session) Probe(ctx context.Context, from, to string) error {
+	defer s.bind(ctx)()
+	author := from
+	if author == "" { // the null sender, of reports
+		author = to
 	}
-	answer, err := s.command(mail.StepData, "DATA")
+	composed, err := mail.Compose(&mail.Outgoing{MessageID: "probe@invalid", EnvelopeFrom: from, EnvelopeTo: to, From: mail.Address{Address: author}})
 	if err != nil {
+		err = s.unwritable(err)
+	} else {
+		err = s.acceptable(composed)
+	}
+	if e := (*mail.Error)(nil); errors.As(err, &e) {
+		s.conn.Begin(e.Step)
+		s.conn.End(e)
 		return err
 	}
-	if answer.code/100 != 3 {
-		s.reset()
-		return s.refused(mail.StepData, answer)
+	s.used = true
+	err = s.envelope(ctx, s.mailFrom(composed), composed.To)
+	s.reset()
+	return err
+}
+
+// envelope begins a transaction.
+func (s *Session) envelope(ctx context.Context, mailFrom, to string) error {
+	for _, command := range []struct{ step, line string }{
+		{mail.StepMailFrom, mailFrom},
+		{mail.StepRcptTo, "RCPT TO:<" + to + ">"},
+	} {
+		if err := s.stage(ctx, command.step, func() error {
+			answer, err := s.command(command.step, command.line)
+			if err == nil && answer.code/100 != 2 {
+				return s.refused(command.step, answer)
+			}
+			return err
+		}); err != nil {
+			return err
+		}
 	}
-	return s.data(c)
+	return nil
 }
 
 func (s *Session) mailFrom(c *mail.Composed) string {
@@ -77,6 +103,13 @@ func (s *Session) mailFrom(c *mail.Composed) string {
 // read to its end is never ended with the dot, which would have it delivered
 // as it is: the connection is closed.
 func (s *Session) data(c *mail.Composed) error {
+	answer, err := s.command(mail.StepData, "DATA")
+	if err != nil {
+		return err
+	}
+	if answer.code/100 != 3 {
+		return s.refused(mail.StepData, answer)
+	}
 	buffer := bufio.NewWriterSize(s.conn, 32<<10)
 	dots := textproto.NewWriter(buffer).DotWriter()
 	if _, err := c.WriteTo(dots); err != nil {
@@ -86,7 +119,7 @@ func (s *Session) data(c *mail.Composed) error {
 		return s.cutShort(err)
 	}
 	s.conn.SetIdle(finalWait * s.settings.IdleTimeout)
-	answer, err := s.readReply(mail.StepData)
+	answer, err = s.readReply(mail.StepData)
 	s.conn.SetIdle(s.settings.IdleTimeout)
 	if err != nil {
 		return err
