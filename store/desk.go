@@ -85,13 +85,13 @@ func (t *Tx) SaveMailbox(m Mailbox) error {
 }
 
 const healthColumns = `SELECT subject, state, since, last_poll, next_poll, step, protocol, server,
-	code, enhanced, text, temporary, err FROM health `
+	code, enhanced, text, temporary, err, auth FROM health `
 
 func scanHealth(r *row) Health {
 	return Health{
 		Subject: r.text(), State: r.text(), Since: r.time(), LastPoll: r.time(), NextPoll: r.time(),
 		Step: r.text(), Protocol: r.text(), Server: r.text(), Code: r.text(), Enhanced: r.text(),
-		Text: r.text(), Temporary: r.bool(), Err: r.text(),
+		Text: r.text(), Temporary: r.bool(), Err: r.text(), Auth: r.text(),
 	}
 }
 
@@ -102,9 +102,9 @@ func (v *View) HealthAll(ctx context.Context) ([]Health, error) {
 
 // PutHealth keeps the state of a part in the place of its last one.
 func (t *Tx) PutHealth(h Health) error {
-	_, err := t.exec("INSERT OR REPLACE INTO health VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	_, err := t.exec("INSERT OR REPLACE INTO health VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		h.Subject, h.State, millis(h.Since), millis(h.LastPoll), millis(h.NextPoll), h.Step, h.Protocol, h.Server,
-		h.Code, h.Enhanced, h.Text, flag(h.Temporary), h.Err)
+		h.Code, h.Enhanced, h.Text, flag(h.Temporary), h.Err, h.Auth)
 	if err != nil {
 		return fmt.Errorf("keeping the state of %s: %w", h.Subject, err)
 	}

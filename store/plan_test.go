@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -71,8 +72,15 @@ func TestQueryPlans(t *testing.T) {
 		"SuspendedAt":    func(v *View) error { _, err := v.SuspendedAt(ctx, "a@x"); return err },
 		"Counts":         func(v *View) error { _, err := v.Counts(ctx); return err },
 		"HealthAll":      func(v *View) error { _, err := v.HealthAll(ctx); return err },
+		"SignIn":         func(v *View) error { _, err := v.SignIn(ctx, "relay"); return err },
 		"Meta":           func(v *View) error { _, _, err := v.Meta(ctx, "a"); return err },
-		"Search":         func(v *View) error { _, err := v.Search(ctx, "東京 order", 10); return err },
+		"Token": func(v *View) error {
+			if _, _, err := v.Token(ctx, "a"); !errors.Is(err, ErrNotFound) {
+				return err
+			}
+			return nil
+		},
+		"Search": func(v *View) error { _, err := v.Search(ctx, "東京 order", 10); return err },
 	}
 	view := reflect.TypeFor[*View]()
 	for i := range view.NumMethod() {
@@ -97,7 +105,7 @@ func TestQueryPlans(t *testing.T) {
 		}
 		for _, err := range []error{
 			tx.UpdateEntry(&entry), tx.UpdateRequest(&request), tx.SaveOutbox(OutboxLine{ID: 1}), tx.AddPosition(Position{MailboxID: 1, UIDValidity: 77, UID: 1}),
-			tx.ClearPending(1, 77, []uint32{1}), tx.SetRetry(1, 77, 2, now, 1), tx.ForgetPositions(1, 77, []uint32{3}), tx.Unsuspend("a"), tx.MarkReturned(2, "a", "b"), tx.SaveMailbox(Mailbox{ID: 1}), tx.PutRaw(1, Packed{pieces: []piece{{data: []byte{}}}}),
+			tx.ClearPending(1, 77, []uint32{1}), tx.SetRetry(1, 77, 2, now, 1), tx.ForgetPositions(1, 77, []uint32{3}), tx.Unsuspend("a"), tx.MarkReturned(2, "a", "b"), tx.SaveMailbox(Mailbox{ID: 1}), tx.SaveToken("a", []byte{1}), numberAll(tx), tx.PutRaw(1, Packed{pieces: []piece{{data: []byte{}}}}),
 		} {
 			if err != nil {
 				return err
@@ -125,6 +133,30 @@ func TestQueryPlans(t *testing.T) {
 			t.Errorf("no query uses the index %s", name)
 		}
 	}
+}
+
+// numberAll has unique-ids that are new, known, deleted, outdated and replaced.
+func numberAll(tx *Tx) error {
+	for _, ids := range []string{"ab", "b", "cd"} {
+		var mails []UniqueID
+		for _, id := range ids {
+			mails = append(mails, UniqueID{ID: string(id)})
+		}
+		if _, err := tx.NumberUniqueIDs(1, mails, false); err != nil {
+			return err
+		}
+		if ids == "ab" {
+			if err := tx.DeletedUniqueIDs(1, []uint32{1, 2}); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := tx.exec("UPDATE unique_ids SET seen = 20200101 WHERE mailbox_id = 1 AND uid = 3"); err != nil {
+			return err
+		}
+	}
+	_, err := tx.NumberUniqueIDs(1, []UniqueID{{ID: "b"}}, false)
+	return err
 }
 
 // each calls a listing method with several filters.
@@ -200,6 +232,9 @@ func fillStore(t testing.TB, s *Store, n int) {
 			}
 		}
 		if err := tx.PutHealth(Health{Subject: "relay", State: "ok"}); err != nil {
+			return err
+		}
+		if err := tx.PutSignIn(SignIn{Subject: "relay"}); err != nil {
 			return err
 		}
 		return tx.Suspend("a@x", 1, "5.1.1")

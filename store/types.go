@@ -31,8 +31,12 @@ const (
 	OutboxWaiting   = "waiting"   // to be sent at NextAt
 	OutboxSent      = "sent"      // the relay accepted it
 	OutboxFailed    = "failed"    // given up; Cause and Error say why
-	OutboxSuspended = "suspended" // not tried: the address is suspended
+	OutboxSuspended = "suspended" // not tried: the address is suspended, or by CauseOvertaken
 )
+
+// CauseOvertaken is the cause of a line that was taken back, because a later
+// mail says what it would have said.
+const CauseOvertaken = "overtaken"
 
 // Values of Entry.RawState.
 const (
@@ -60,7 +64,7 @@ type Mailbox struct {
 	Username    string
 	Folder      string    // "" for POP3
 	OpenedAt    time.Time // the first successful opening; zero before it
-	UIDValidity uint32    // the one that SkipBelow and NextUID belong to; 0 before the first opening and for POP3
+	UIDValidity uint32    // the one that SkipBelow and NextUID belong to; 0 before the first opening. For POP3 see UniqueIDs
 	SkipBelow   uint32    // mails with a lower UID were there at the first start
 	SkipDone    bool      // all of those are recorded
 	NextUID     uint32    // every UID below is decided
@@ -241,4 +245,5 @@ type Health struct {
 	Text      string
 	Temporary bool
 	Err       string // the text of mail.Error.Err, for the log and support
+	Auth      string
 }

@@ -54,10 +54,10 @@ func page(before int64, limit int) (below int64, n int64) {
 
 // jsonList writes numbers for json_each, with which SQLite takes a list as one
 // argument.
-func jsonList[T int64 | uint32](numbers []T) (string, error) {
-	b, err := json.Marshal(numbers)
+func jsonList[T int64 | uint32 | string](values []T) (string, error) {
+	b, err := json.Marshal(values)
 	if err != nil {
-		return "", fmt.Errorf("writing numbers as JSON: %w", err)
+		return "", fmt.Errorf("writing a list as JSON: %w", err)
 	}
 	return string(b), nil
 }

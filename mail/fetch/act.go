@@ -26,7 +26,7 @@ type Action struct {
 // are gone already. Without UIDPLUS, mails that are deleted, or moved on a
 // server without MOVE, stay in the folder with the flag \Deleted: a plain
 // EXPUNGE would remove what other clients flagged, too.
-func (s *Session) Acknowledge(ctx context.Context, action Action, uids []uint32) error {
+func (s *imapSession) Acknowledge(ctx context.Context, action Action, uids []uint32) error {
 	s.busy.Lock()
 	defer s.busy.Unlock()
 	mails := make([]Listed, len(uids))
@@ -43,7 +43,7 @@ func (s *Session) Acknowledge(ctx context.Context, action Action, uids []uint32)
 
 // act does action to set. When the server refuses, that is forgiven for mails
 // that are gone, and tried once more for the rest if some were.
-func (s *Session) act(ctx context.Context, action Action, set imap.UIDSet) error {
+func (s *imapSession) act(ctx context.Context, action Action, set imap.UIDSet) error {
 	err := s.actOnce(ctx, action, set)
 	if !isRefusal(err) {
 		return err
@@ -60,7 +60,7 @@ func (s *Session) act(ctx context.Context, action Action, set imap.UIDSet) error
 	return s.actOnce(ctx, action, left)
 }
 
-func (s *Session) actOnce(ctx context.Context, action Action, set imap.UIDSet) error {
+func (s *imapSession) actOnce(ctx context.Context, action Action, set imap.UIDSet) error {
 	switch action.Kind {
 	case ActionSeen:
 		return s.flag(ctx, set, imap.FlagSeen)
@@ -73,7 +73,7 @@ func (s *Session) actOnce(ctx context.Context, action Action, set imap.UIDSet) e
 }
 
 // flag adds a flag.
-func (s *Session) flag(ctx context.Context, set imap.UIDSet, flag imap.Flag) error {
+func (s *imapSession) flag(ctx context.Context, set imap.UIDSet, flag imap.Flag) error {
 	return s.exchange(ctx, mail.StepAct, func() error {
 		change := &imap.StoreFlags{Op: imap.StoreFlagsAdd, Silent: true, Flags: []imap.Flag{flag}}
 		return s.client.Store(set, change, nil).Close()
@@ -81,7 +81,7 @@ func (s *Session) flag(ctx context.Context, set imap.UIDSet, flag imap.Flag) err
 }
 
 // remove deletes exactly set, where the server can (RFC 4315).
-func (s *Session) remove(ctx context.Context, set imap.UIDSet) error {
+func (s *imapSession) remove(ctx context.Context, set imap.UIDSet) error {
 	if err := s.flag(ctx, set, imap.FlagDeleted); err != nil || !s.offers(imap.CapUIDPlus) {
 		return err
 	}
@@ -89,7 +89,7 @@ func (s *Session) remove(ctx context.Context, set imap.UIDSet) error {
 }
 
 // remaining are those of set that are still in the folder.
-func (s *Session) remaining(ctx context.Context, set imap.UIDSet) (imap.UIDSet, error) {
+func (s *imapSession) remaining(ctx context.Context, set imap.UIDSet) (imap.UIDSet, error) {
 	var left imap.UIDSet
 	// A server tells of mails that another client removed only where the
 	// protocol lets it: after NOOP.

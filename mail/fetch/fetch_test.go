@@ -173,7 +173,7 @@ func TestFetchCutInTheRest(t *testing.T) {
 	for _, max := range []int64{100, 1500000, 0} {
 		set := server.settings()
 		set.MaxSize = max
-		s, err := Open(t.Context(), set)
+		s, err := openIMAP(t.Context(), set)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -212,7 +212,7 @@ func TestFetchSilence(t *testing.T) {
 	}}})
 	set := server.settings()
 	set.IdleTimeout = 300 * time.Millisecond
-	s, err := Open(t.Context(), set)
+	s, err := openIMAP(t.Context(), set)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +291,7 @@ func TestSpool(t *testing.T) {
 		c.ok("done")
 	}}})
 	set := server.settings()
-	s, err := Open(t.Context(), set)
+	s, err := openIMAP(t.Context(), set)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -336,7 +336,7 @@ func TestSpoolFails(t *testing.T) {
 	}}})
 	set := server.settings()
 	set.SpoolDir += "/missing"
-	s, err := Open(t.Context(), set)
+	s, err := openIMAP(t.Context(), set)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -371,7 +371,7 @@ func TestMaxSize(t *testing.T) {
 	}}})
 	set := server.settings()
 	set.MaxSize = 200
-	s, err := Open(t.Context(), set)
+	s, err := openIMAP(t.Context(), set)
 	if err != nil {
 		t.Fatal(err)
 	}

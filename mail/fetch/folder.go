@@ -13,7 +13,7 @@ import (
 
 // moveMaking moves set to folder and makes the folder, once, if the server
 // refuses for a reason that this may cure.
-func (s *Session) moveMaking(ctx context.Context, set imap.UIDSet, folder string) error {
+func (s *imapSession) moveMaking(ctx context.Context, set imap.UIDSet, folder string) error {
 	name, err := s.folderName(ctx, mail.StepAct, folder)
 	if err != nil {
 		return err
@@ -35,7 +35,7 @@ func (s *Session) moveMaking(ctx context.Context, set imap.UIDSet, folder string
 // move moves set to the folder of that name. Client.Move is called only where
 // the server has MOVE (RFC 6851): elsewhere it deletes without looking whether
 // the copy was made.
-func (s *Session) move(ctx context.Context, set imap.UIDSet, name string) error {
+func (s *imapSession) move(ctx context.Context, set imap.UIDSet, name string) error {
 	if s.client.Caps().Has(imap.CapMove) { // as Client.Move itself looks
 		return s.exchange(ctx, mail.StepAct, func() error {
 			_, err := s.client.Move(set, name).Wait()
@@ -58,7 +58,7 @@ var errCopiedPart = errors.New("the server copied only a part of the mails")
 
 // copy copies set and remembers it in s.copied. A server that names what it
 // copied (COPYUID, RFC 4315) has copied these and no others.
-func (s *Session) copy(ctx context.Context, set imap.UIDSet, name string) error {
+func (s *imapSession) copy(ctx context.Context, set imap.UIDSet, name string) error {
 	made := set
 	err := s.exchange(ctx, mail.StepAct, func() error {
 		data, err := s.client.Copy(set, name).Wait()
@@ -122,7 +122,7 @@ func members(set imap.UIDSet) iter.Seq[imap.UID] {
 // folderName is how the server calls folder: with its hierarchy delimiter
 // instead of "/", below the prefix of the personal namespace (RFC 2342), which
 // is "INBOX." at Courier and Cyrus.
-func (s *Session) folderName(ctx context.Context, step, folder string) (string, error) {
+func (s *imapSession) folderName(ctx context.Context, step, folder string) (string, error) {
 	if name, ok := s.folders[folder]; ok {
 		return name, nil
 	}
@@ -153,7 +153,7 @@ func (s *Session) folderName(ctx context.Context, step, folder string) (string, 
 }
 
 // tolerate drops the server's refusal of something that we can do without.
-func (s *Session) tolerate(err error) error {
+func (s *imapSession) tolerate(err error) error {
 	if isRefusal(err) {
 		return nil
 	}
@@ -162,7 +162,7 @@ func (s *Session) tolerate(err error) error {
 
 // makeFolder creates and subscribes the folder and those above it. Those
 // above may be there already, and need no subscription to be found.
-func (s *Session) makeFolder(ctx context.Context, name string) error {
+func (s *imapSession) makeFolder(ctx context.Context, name string) error {
 	delimiter, prefix := s.wire.heard.names()
 	create := func(name string) error {
 		return s.exchange(ctx, mail.StepAct, func() error { return s.client.Create(name, nil).Wait() })

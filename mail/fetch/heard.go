@@ -14,6 +14,7 @@ type heard struct {
 	state        State
 	capabilities []string // nil: not told since the login
 	loggingIn    bool     // the next OK is the login's
+	readOnly     bool     // the folder was opened so
 	answer       status   // the last NO or BAD
 	alerts       []string // since listen
 	bye          *status
@@ -33,7 +34,14 @@ func (h *heard) listen() {
 func (h *heard) reset() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.state = State{}
+	h.state, h.readOnly = State{}, false
+}
+
+// mayWrite reports whether the folder can be changed.
+func (h *heard) mayWrite() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return !h.readOnly
 }
 
 func (h *heard) folder() State {
@@ -79,6 +87,13 @@ func (h *heard) has(capability string) bool {
 	return slices.Contains(h.capabilities, capability)
 }
 
+// offered are the capabilities.
+func (h *heard) offered() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.capabilities)
+}
+
 // refusal is the last NO or BAD, with the alerts that came before it: Gmail
 // says what is wrong there.
 func (h *heard) refusal() status {
@@ -116,6 +131,7 @@ func (h *heard) status(st status, tagged bool) {
 	case tagged && (st.kind == "NO" || st.kind == "BAD"):
 		h.answer = st
 	case tagged:
+		h.readOnly = h.readOnly || st.code == "READ-ONLY"
 	case st.kind == "BYE":
 		h.bye = &st
 	case st.code == "ALERT" || st.kind == "NO" || st.kind == "BAD":

@@ -22,7 +22,7 @@ type Listed struct {
 // A server answers `UID FETCH n:*` with the last mail even if that is below n
 // (RFC 9051 section 6.4.9); the client leaves it out. Mails of equal flags share one
 // slice of them: do not write to it.
-func (s *Session) List(ctx context.Context, from uint32) ([]Listed, error) {
+func (s *imapSession) List(ctx context.Context, from uint32) ([]Listed, error) {
 	from = max(from, 1)
 	var list []Listed
 	shared := map[string][]string{}

@@ -49,7 +49,7 @@ func (e *Interrupted) Unwrap() error { return e.Err }
 //
 // With Interrupted and other errors of the connection the Session is of no
 // more use; after a refusal (NO, BAD) it is.
-func (s *Session) Fetch(ctx context.Context, mails []Listed, fn func(*mail.Raw) error) (missing []uint32, err error) {
+func (s *imapSession) Fetch(ctx context.Context, mails []Listed, fn func(*mail.Raw) error) (missing []uint32, err error) {
 	s.busy.Lock()
 	defer s.busy.Unlock()
 	var whole, large []Listed
@@ -80,7 +80,7 @@ func (s *Session) Fetch(ctx context.Context, mails []Listed, fn func(*mail.Raw) 
 }
 
 // raw makes a mail of what was received; m is what was known of it before.
-func (s *Session) raw(r received, m Listed, truncated bool) *mail.Raw {
+func (s *imapSession) raw(r received, m Listed, truncated bool) *mail.Raw {
 	size := r.size
 	if size < 0 {
 		size = max(m.Size, r.body.literal)
@@ -104,7 +104,7 @@ func (s *Session) raw(r received, m Listed, truncated bool) *mail.Raw {
 // Headers calls fn with Message-ID, Date, From and Subject of the mails, as
 // they stand in the header, ended by a blank line. size is as the server
 // states it, -1 if it does not. Mails that are gone are left out.
-func (s *Session) Headers(ctx context.Context, uids []uint32, fn func(uid uint32, size int64, header []byte) error) error {
+func (s *imapSession) Headers(ctx context.Context, uids []uint32, fn func(uid uint32, size int64, header []byte) error) error {
 	s.busy.Lock()
 	defer s.busy.Unlock()
 	section := &imap.FetchItemBodySection{
@@ -137,7 +137,7 @@ func (s *Session) Headers(ctx context.Context, uids []uint32, fn func(uid uint32
 
 // fetching is one FETCH command under way.
 type fetching struct {
-	s      *Session
+	s      *imapSession
 	limit  bodyLimit
 	pass   func(received, Listed) error
 	asked  []Listed
@@ -146,7 +146,7 @@ type fetching struct {
 	failed error             // of pass or of this machine
 }
 
-func (s *Session) newFetching(asked []Listed, limit bodyLimit, pass func(received, Listed) error) *fetching {
+func (s *imapSession) newFetching(asked []Listed, limit bodyLimit, pass func(received, Listed) error) *fetching {
 	f := &fetching{s: s, limit: limit, pass: pass, asked: asked, open: make(map[uint32]Listed, len(asked))}
 	for _, m := range asked {
 		f.open[m.UID] = m

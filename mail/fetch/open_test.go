@@ -74,7 +74,7 @@ func TestOpenWays(t *testing.T) {
 				c.ok("in")
 			}},
 		}, "", []string{"CAPABILITY", plain, "CAPABILITY", "SELECT"}},
-		{"LOGIN only", &script{capabilities: "IMAP4rev1 AUTH=CRAM-MD5"}, "",
+		{"LOGIN only", &script{capabilities: "IMAP4rev1 AUTH=GSSAPI"}, "",
 			[]string{"CAPABILITY", `LOGIN "support@mail.test" "s3cret-\"pass\"word"`, "CAPABILITY", "SELECT"}},
 		{"PREAUTH", &script{greeting: "* PREAUTH [CAPABILITY IMAP4rev1] you are in"}, "", []string{"SELECT"}},
 		{"ID refused", &script{on: map[string]func(*client, string){"ID": does("BAD no")}}, "",
@@ -94,7 +94,7 @@ func TestOpenWays(t *testing.T) {
 			server := serve(t, test.server)
 			set := server.settings()
 			set.Folder = test.folder
-			s, err := Open(t.Context(), set)
+			s, err := openIMAP(t.Context(), set)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -154,7 +154,7 @@ func TestOpenFails(t *testing.T) {
 			mail.StepLogin, "", `Error in IMAP command LOGIN "` + testUser + `" "***"`, false, nil},
 		{"very long text", &script{on: on{"AUTHENTICATE": says("a\x00b" + strings.Repeat("x", 5000))}}, "",
 			mail.StepLogin, "", "ab" + strings.Repeat("x", maxText-3), false, nil},
-		{"LOGINDISABLED", &script{capabilities: "IMAP4rev1 LOGINDISABLED AUTH=GSSAPI"}, "", mail.StepLogin, "", "", false, errNoMechanism},
+		{"LOGINDISABLED", &script{capabilities: "IMAP4rev1 LOGINDISABLED AUTH=GSSAPI"}, "", mail.StepLogin, "", "", false, mail.ErrMechanism},
 		{"another challenge", &script{on: on{"AUTHENTICATE": does("+ c29tZXRoaW5n", "NO")}}, "", mail.StepLogin, "", "", true, nil},
 		{"no such folder", &script{on: on{"SELECT": says("[NONEXISTENT] Mailbox doesn't exist: INBOX")}}, "",
 			mail.StepSelect, "NONEXISTENT", "Mailbox doesn't exist: INBOX", false, nil},
@@ -169,7 +169,7 @@ func TestOpenFails(t *testing.T) {
 		}}}, "", mail.StepCapabilities, "", "", true, errTooMuch},
 		{"endless greeting", &script{greeting: strings.Repeat("x", 10000)}, "", mail.StepGreeting, "", "", true, connect.ErrLineTooLong},
 		{"no capabilities", &script{on: on{"CAPABILITY": does("BAD what?")}}, "", mail.StepCapabilities, "", "what?", true, nil},
-		{"no STARTTLS", &script{on: on{"STARTTLS": does("BAD Unknown command")}}, connect.StartTLS, mail.StepStartTLS, "", "Unknown command", false, errNoGoAhead},
+		{"no STARTTLS", &script{on: on{"STARTTLS": does("BAD Unknown command")}}, connect.StartTLS, mail.StepStartTLS, "", "Unknown command", false, mail.ErrNoStartTLS},
 		{"BYE at STARTTLS", &script{on: on{"STARTTLS": drops("* BYE overload")}}, connect.StartTLS, mail.StepStartTLS, "", "overload", true, nil},
 		{"hang-up at STARTTLS", &script{on: on{"STARTTLS": drops("* OK moment")}}, connect.StartTLS, mail.StepStartTLS, "", "", true, io.EOF},
 		{"PREAUTH before TLS", &script{greeting: "* PREAUTH in"}, connect.StartTLS, mail.StepStartTLS, "", "", true, errPreauth},
@@ -187,7 +187,7 @@ func TestOpenFails(t *testing.T) {
 			if test.security != "" {
 				set.Security = test.security
 			}
-			s, err := Open(t.Context(), set)
+			s, err := openIMAP(t.Context(), set)
 			if err == nil {
 				s.Close()
 				t.Fatal("no error")
@@ -213,7 +213,7 @@ func TestPasswordThatIsAWord(t *testing.T) {
 		server := serve(t, &script{})
 		set := server.settings()
 		set.Password = word
-		s, err := Open(t.Context(), set)
+		s, err := openIMAP(t.Context(), set)
 		if err != nil {
 			t.Errorf("%q: %v", word, err)
 			continue
@@ -223,7 +223,7 @@ func TestPasswordThatIsAWord(t *testing.T) {
 		}
 		refusing := serve(t, &script{on: on{"AUTHENTICATE": says("[AUTHENTICATIONFAILED] sorry")}})
 		set.Port = refusing.settings().Port
-		_, err = Open(t.Context(), set)
+		_, err = openIMAP(t.Context(), set)
 		if e := failure(t, err); e.Code != "AUTHENTICATIONFAILED" || e.Step != mail.StepLogin {
 			t.Errorf("%q: %+v", word, e)
 		}
@@ -249,7 +249,7 @@ func TestNoPasswordInTheClear(t *testing.T) {
 	for _, capabilities := range []string{"IMAP4rev1 AUTH=PLAIN", "IMAP4rev1"} {
 		server := serve(t, &script{host: beyond, capabilities: capabilities})
 		set := server.settings()
-		_, err = Open(t.Context(), set)
+		_, err = openIMAP(t.Context(), set)
 		if e := failure(t, err); !errors.Is(err, connect.ErrPlaintext) || e.Step != mail.StepLogin || e.Temporary {
 			t.Errorf("%+v", e)
 		}
@@ -257,7 +257,7 @@ func TestNoPasswordInTheClear(t *testing.T) {
 			t.Errorf("sent %q", got)
 		}
 		set.AllowPlaintext = true
-		s, err := Open(t.Context(), set)
+		s, err := openIMAP(t.Context(), set)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -281,7 +281,7 @@ func TestFolderNames(t *testing.T) {
 	}})
 	set := server.settings()
 	set.Folder = "Support/Neu"
-	s, err := Open(t.Context(), set)
+	s, err := openIMAP(t.Context(), set)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +289,7 @@ func TestFolderNames(t *testing.T) {
 		t.Error(err)
 	}
 	set.Folder = "Other"
-	_, err = Open(t.Context(), set)
+	_, err = openIMAP(t.Context(), set)
 	if e := failure(t, err); e.Text != `no such folder "Other"` || e.Step != mail.StepSelect {
 		t.Errorf("%+v", e)
 	}
@@ -308,7 +308,7 @@ func TestStartTLSInjection(t *testing.T) {
 	}}})
 	set := server.settings()
 	set.Security = connect.StartTLS
-	if _, err := Open(t.Context(), set); failure(t, err).Step != mail.StepTLS {
+	if _, err := openIMAP(t.Context(), set); failure(t, err).Step != mail.StepTLS {
 		t.Error(err)
 	}
 }

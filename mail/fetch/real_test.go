@@ -135,13 +135,13 @@ func (h host) settings(t testing.TB, security connect.Security) Settings {
 	}
 	return Settings{
 		Settings: connect.Settings{Protocol: "imap", Host: name, Port: n, Security: security, Roots: h.pool, IdleTimeout: 30 * time.Second},
-		Username: h.user, Password: testPassword, SpoolDir: t.TempDir(), Name: "helpdesk", Version: "0",
+		Login:    connect.Login{Username: h.user, Password: testPassword}, SpoolDir: t.TempDir(), Name: "helpdesk", Version: "0",
 	}
 }
 
-func (h host) open(t testing.TB, security connect.Security) *Session {
+func (h host) open(t testing.TB, security connect.Security) *imapSession {
 	t.Helper()
-	s, err := Open(t.Context(), h.settings(t, security))
+	s, err := openIMAP(t.Context(), h.settings(t, security))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func maxSize(t *testing.T, h host) {
 	h.deliver(letter(2))
 	set := h.settings(t, connect.TLS)
 	set.MaxSize = 1000
-	s, err := Open(t.Context(), set)
+	s, err := openIMAP(t.Context(), set)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +252,7 @@ func actions(t *testing.T, h host) {
 	}
 	set := h.settings(t, connect.TLS)
 	set.Folder = "受信済み/完了"
-	done, err := Open(t.Context(), set)
+	done, err := openIMAP(t.Context(), set)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +293,7 @@ func idle(t *testing.T, h host) {
 func polling(t *testing.T, h host) {
 	set := h.settings(t, connect.StartTLS)
 	set.NoIdle = true
-	s, err := Open(t.Context(), set)
+	s, err := openIMAP(t.Context(), set)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,7 +324,7 @@ func refusals(t *testing.T, h host) {
 		{"folder", folder, mail.StepSelect, h.noFolder, h.noFolder == ""},
 		{"certificate", certificate, mail.StepTLS, "", false},
 	} {
-		_, err := Open(t.Context(), test.settings)
+		_, err := openIMAP(t.Context(), test.settings)
 		if err == nil {
 			t.Errorf("%s: no error", test.name)
 			continue
@@ -338,7 +338,7 @@ func refusals(t *testing.T, h host) {
 		}
 	}
 	unknown := x509.UnknownAuthorityError{}
-	if _, err := Open(t.Context(), certificate); !errors.As(err, &unknown) {
+	if _, err := openIMAP(t.Context(), certificate); !errors.As(err, &unknown) {
 		t.Errorf("wrong certificate: %v", err)
 	}
 }

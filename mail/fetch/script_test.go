@@ -174,14 +174,14 @@ func (s *script) settings() Settings {
 			Protocol: "imap", Host: s.host, Port: n, Security: connect.Plain,
 			DialTimeout: long, IdleTimeout: long, // a test that waits for silence sets them
 		},
-		Username: testUser, Password: testPassword, SpoolDir: s.t.TempDir(), Name: "helpdesk", Version: "0",
+		Login: connect.Login{Username: testUser, Password: testPassword}, SpoolDir: s.t.TempDir(), Name: "helpdesk", Version: "0",
 	}
 }
 
 // open opens a session with the server.
-func (s *script) open() *Session {
+func (s *script) open() *imapSession {
 	s.t.Helper()
-	session, err := Open(s.t.Context(), s.settings())
+	session, err := openIMAP(s.t.Context(), s.settings())
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ type got struct {
 }
 
 // fetch asks for uids and returns what came.
-func fetch(ctx context.Context, s *Session, uids ...uint32) (mails []got, missing []uint32, err error) {
+func fetch(ctx context.Context, s *imapSession, uids ...uint32) (mails []got, missing []uint32, err error) {
 	listed := make([]Listed, len(uids))
 	for i, uid := range uids {
 		listed[i].UID = uid

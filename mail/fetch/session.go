@@ -12,6 +12,7 @@ package fetch
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 	"time"
 
@@ -22,18 +23,25 @@ import (
 	"helpdesk/mail/connect"
 )
 
-// Settings say which mailbox to open and how. Settings.Protocol is "imap".
+// Settings say which mailbox to open and how. Settings.Protocol is "imap" or
+// "pop3".
 type Settings struct {
 	connect.Settings
+	connect.Login
 
-	Username string
-	Password string
 	Folder   string // "" is INBOX
 	NoIdle   bool   // Wait polls, even where the server offers IDLE
 	MaxSize  int64  // bytes; of a larger mail only the beginning is read. 0: no limit
 	SpoolDir string // where mails above 1 MB lie until Raw.Close; "": the system's
 
 	Name, Version string // what the server is told about us (RFC 2971)
+
+	// Numbers gives each unique-id of a POP3 maildrop the number that stands
+	// for it from now on, also in later sessions, ascending as they appear, and
+	// keeps it before it returns. partial is State.Partial. nil: message numbers
+	// are taken, which is for a look at the maildrop only.
+	Numbers func(ctx context.Context, mails []UniqueID, partial bool) (Numbering, error)
+	Delete  bool // POP3: every mail is deleted once it is taken; see popSession.identify
 }
 
 // State is what the server last said about the open folder.
@@ -41,6 +49,9 @@ type State struct {
 	UIDValidity uint32 // 0: not told
 	UIDNext     uint32 // 0: not told
 	Messages    uint32
+
+	Partial    bool          // POP3: the server lists a part of its mails at a time, as Gmail does
+	LoginDelay time.Duration // POP3: how long it wants us to stay away between two logins; 0: not told
 }
 
 const (
@@ -52,7 +63,26 @@ const (
 // Session is an open folder of a mailbox. One goroutine uses it; Close may be
 // called by another and ends whatever is under way. A call whose context ends
 // closes the connection, but for Wait.
-type Session struct {
+type Session interface {
+	// State returns what the server last said about the folder.
+	State() State
+	// List returns the mails whose UID is from or above, ascending and each once.
+	List(ctx context.Context, from uint32) ([]Listed, error)
+	// Headers hands over Message-ID, Date, From and Subject of mails.
+	Headers(ctx context.Context, uids []uint32, fn func(uid uint32, size int64, header []byte) error) error
+	// Fetch hands over whole mails as they arrive; missing were not sent.
+	Fetch(ctx context.Context, mails []Listed, fn func(*mail.Raw) error) (missing []uint32, err error)
+	// Acknowledge tells the server what became of mails.
+	Acknowledge(ctx context.Context, action Action, uids []uint32) error
+	// Wait returns when there may be news, when max has passed, or when ctx ends.
+	Wait(ctx context.Context, max time.Duration) error
+	// Broken reports whether the mailbox has to be opened again.
+	Broken() bool
+	Close() error
+}
+
+// imapSession is a Session over IMAP.
+type imapSession struct {
 	settings Settings
 	conn     *connect.Conn
 	wire     *wire
@@ -68,7 +98,22 @@ type Session struct {
 }
 
 // Open reaches the server, logs in and selects the folder.
-func Open(ctx context.Context, set Settings) (*Session, error) {
+func Open(ctx context.Context, set Settings) (Session, error) {
+	if set.Protocol == "pop3" {
+		s, err := openPOP(ctx, set)
+		if err != nil {
+			return nil, err // not a nil *popSession
+		}
+		return s, nil
+	}
+	s, err := openIMAP(ctx, set)
+	if err != nil {
+		return nil, err // not a nil *imapSession
+	}
+	return s, nil
+}
+
+func openIMAP(ctx context.Context, set Settings) (*imapSession, error) {
 	set.Settings = set.Settings.WithDefaults()
 	if set.Folder == "" {
 		set.Folder = "INBOX"
@@ -77,7 +122,7 @@ func Open(ctx context.Context, set Settings) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{settings: set, conn: conn, period: idlePeriod, noIdle: set.NoIdle, folders: map[string]string{}, copied: map[string]imap.UIDSet{}}
+	s := &imapSession{settings: set, conn: conn, period: idlePeriod, noIdle: set.NoIdle, folders: map[string]string{}, copied: map[string]imap.UIDSet{}}
 	if err := s.open(ctx); err != nil {
 		_ = conn.Close() // the first error says more
 		return nil, err
@@ -86,14 +131,14 @@ func Open(ctx context.Context, set Settings) (*Session, error) {
 }
 
 // open goes from the greeting to the selected folder.
-func (s *Session) open(ctx context.Context) error {
+func (s *imapSession) open(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, s.abort)
 	defer stop()
 	greeting, err := s.greet(ctx)
 	if err != nil {
 		return err
 	}
-	s.wire = newWire(s.conn, greeting, func(line string) { s.conn.Note(s.scrub(line)) })
+	s.wire = newWire(s.conn, greeting, s.conn.Note)
 	s.client = imapclient.New(s.wire, &imapclient.Options{
 		UnilateralDataHandler: &imapclient.UnilateralDataHandler{Fetch: s.strays.take},
 	})
@@ -106,36 +151,49 @@ func (s *Session) open(ctx context.Context) error {
 // selectFolder opens the folder under the name that was configured, or else
 // under the one that it has on this server: people write "Support/Done" where
 // the server says "INBOX.Support.Done".
-func (s *Session) selectFolder(ctx context.Context) error {
-	open := func(name string) error {
-		return s.run(ctx, mail.StepSelect, func() error {
-			s.wire.heard.reset()
-			_, err := s.client.Select(name, nil).Wait()
-			return err
-		})
-	}
-	err := open(s.settings.Folder)
-	if !hasCode(err, "NONEXISTENT", "TRYCREATE", "CANNOT", "") {
+func (s *imapSession) selectFolder(ctx context.Context) error {
+	return s.stage(mail.StepSelect, func() ([]connect.Fact, error) {
+		name := s.settings.Folder
+		err := s.selectNamed(ctx, name)
+		if hasCode(err, "NONEXISTENT", "TRYCREATE", "CANNOT", "") {
+			other, nameErr := s.folderName(ctx, mail.StepSelect, name)
+			if nameErr != nil {
+				return nil, nameErr
+			}
+			if other != name {
+				if again := s.selectNamed(ctx, other); !isRefusal(again) {
+					name, err = other, again
+				}
+			}
+		}
+		return []connect.Fact{{Name: "folder", Value: name}, {Name: "messages", Value: strconv.Itoa(int(s.State().Messages))}}, err
+	})
+}
+
+func (s *imapSession) selectNamed(ctx context.Context, name string) error {
+	return s.run(ctx, mail.StepSelect, func() error {
+		s.wire.heard.reset()
+		_, err := s.client.Select(name, nil).Wait()
 		return err
+	})
+}
+
+// stage makes a step of the conversation a stage of the trace.
+func (s *imapSession) stage(step string, do func() ([]connect.Fact, error)) error {
+	s.conn.Begin(step)
+	facts, err := do()
+	if err != nil {
+		facts = nil
 	}
-	name, nameErr := s.folderName(ctx, mail.StepSelect, s.settings.Folder)
-	if nameErr != nil {
-		return nameErr
-	}
-	if name == s.settings.Folder {
-		return err
-	}
-	if again := open(name); !isRefusal(again) {
-		return again
-	}
+	s.conn.End(err, facts...)
 	return err
 }
 
 // State returns what the server last said about the folder.
-func (s *Session) State() State { return s.wire.heard.folder() }
+func (s *imapSession) State() State { return s.wire.heard.folder() }
 
 // Close says goodbye when the connection is at rest and works, and closes it.
-func (s *Session) Close() error {
+func (s *imapSession) Close() error {
 	if !s.busy.TryLock() {
 		return s.conn.Close()
 	}
@@ -151,7 +209,7 @@ func (s *Session) Close() error {
 
 // Broken reports whether the connection has failed, so that the mailbox has to
 // be opened again. After a refusal (NO, BAD) it has not.
-func (s *Session) Broken() bool {
+func (s *imapSession) Broken() bool {
 	select {
 	case <-s.client.Closed():
 		return true
@@ -161,18 +219,18 @@ func (s *Session) Broken() bool {
 }
 
 // abort is what the end of a context does: whoever reads or writes fails.
-func (s *Session) abort() { _ = s.conn.Close() }
+func (s *imapSession) abort() { _ = s.conn.Close() }
 
 // run makes one exchange with the server: silence is limited while it lasts,
 // the end of ctx ends it, and its error is made a *mail.Error of step.
-func (s *Session) run(ctx context.Context, step string, exchange func() error) error {
+func (s *imapSession) run(ctx context.Context, step string, exchange func() error) error {
 	s.busy.Lock()
 	defer s.busy.Unlock()
 	return s.exchange(ctx, step, exchange)
 }
 
 // exchange is run for those who hold busy.
-func (s *Session) exchange(ctx context.Context, step string, exchange func() error) error {
+func (s *imapSession) exchange(ctx context.Context, step string, exchange func() error) error {
 	stop := context.AfterFunc(ctx, s.abort)
 	defer stop()
 	s.wire.heard.listen()
@@ -182,11 +240,11 @@ func (s *Session) exchange(ctx context.Context, step string, exchange func() err
 }
 
 // offers reports whether the server has the capability.
-func (s *Session) offers(c imap.Cap) bool { return s.wire.heard.has(string(c)) }
+func (s *imapSession) offers(c imap.Cap) bool { return s.wire.heard.has(string(c)) }
 
 // explain makes err, which go-imap returned at step, into a *mail.Error: the
 // server's refusal in its own words, or what broke the connection.
-func (s *Session) explain(ctx context.Context, step string, err error) error {
+func (s *imapSession) explain(ctx context.Context, step string, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -21,7 +21,7 @@ func TestOpenCancelled(t *testing.T) {
 			cancel()
 			_, _ = io.Copy(io.Discard, c.conn)
 		}}})
-		_, err := Open(ctx, server.settings())
+		_, err := openIMAP(ctx, server.settings())
 		if failure(t, err); !errors.Is(err, context.Canceled) {
 			t.Errorf("at %s: %v", command, err)
 		}
@@ -45,7 +45,7 @@ func TestOpenSilent(t *testing.T) {
 		} else {
 			set.IdleTimeout = 100 * time.Millisecond
 		}
-		_, err := Open(t.Context(), set)
+		_, err := openIMAP(t.Context(), set)
 		timeout := net.Error(nil)
 		if e := failure(t, err); !errors.As(err, &timeout) || !timeout.Timeout() || !e.Temporary || e.Step != step {
 			t.Errorf("at %q: %v", command, err)

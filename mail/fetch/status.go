@@ -56,7 +56,7 @@ func isAtom(s string) bool {
 }
 
 // refused makes the server's NO or BAD at step an error.
-func (s *Session) refused(step string, st status) *mail.Error {
+func (s *imapSession) refused(step string, st status) *mail.Error {
 	e := s.settings.Error(step, nil)
 	e.Code, e.Text, e.Temporary = st.code, s.words(st.text), mayPass(step, st)
 	return e
@@ -89,25 +89,12 @@ func isRefusal(err error) bool {
 	return errors.As(err, &e) && e.Err == nil
 }
 
-// scrub removes the password, also as LOGIN and AUTHENTICATE PLAIN send it,
-// from what a server said. Some echo the command that they refuse.
-func (s *Session) scrub(line string) string {
-	if s.settings.Password == "" {
-		return line
-	}
-	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s.settings.Password)
-	for _, secret := range []string{s.plainResponse(), quoted, s.settings.Password} {
-		line = strings.ReplaceAll(line, secret, "***")
-	}
-	return line
-}
-
 // maxText is the longest text of a server that an error quotes, in bytes.
 const maxText = 1000
 
 // words makes what a server said fit to be shown.
-func (s *Session) words(text string) string {
-	text = s.scrub(text)
+func (s *imapSession) words(text string) string {
+	text = s.conn.Scrub(text)
 	if len(text) > maxText {
 		text = text[:maxText]
 	}

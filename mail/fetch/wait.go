@@ -31,7 +31,7 @@ var errClosed = errors.New("the server closed the connection")
 // News come by IDLE (RFC 2177) where the server offers it and Settings.NoIdle
 // is not set. Elsewhere the server is asked, by NOOP, when max has passed.
 // News is a hint: some servers forget to tell, so list from time to time.
-func (s *Session) Wait(ctx context.Context, max time.Duration) error {
+func (s *imapSession) Wait(ctx context.Context, max time.Duration) error {
 	s.busy.Lock()
 	defer s.busy.Unlock()
 	end := time.NewTimer(max)
@@ -57,10 +57,10 @@ func (s *Session) Wait(ctx context.Context, max time.Duration) error {
 }
 
 // idles reports whether Wait uses IDLE.
-func (s *Session) idles() bool { return !s.noIdle && s.offers(imap.CapIdle) }
+func (s *imapSession) idles() bool { return !s.noIdle && s.offers(imap.CapIdle) }
 
 // doze waits once, in IDLE if possible, for no longer than period.
-func (s *Session) doze(ctx context.Context, end <-chan time.Time) (wake, error) {
+func (s *imapSession) doze(ctx context.Context, end <-chan time.Time) (wake, error) {
 	var cmd *imapclient.IdleCommand
 	if s.idles() {
 		err := s.gently(ctx, func() (err error) {
@@ -103,7 +103,7 @@ func (s *Session) doze(ctx context.Context, end <-chan time.Time) (wake, error) 
 
 // gently is exchange for Wait: the end of ctx does not close the connection,
 // it shortens the silence that is allowed.
-func (s *Session) gently(ctx context.Context, exchange func() error) error {
+func (s *imapSession) gently(ctx context.Context, exchange func() error) error {
 	s.wire.heard.listen()
 	s.conn.SetIdle(s.settings.IdleTimeout)
 	shortened := make(chan struct{})

@@ -109,7 +109,7 @@ func TestWait(t *testing.T) {
 		}
 	})
 	t.Run("closed by us", func(t *testing.T) {
-		var s *Session
+		var s *imapSession
 		s = serve(t, &script{on: on{"IDLE": func(c *client, _ string) {
 			c.send("+ idling")
 			s.Close()
@@ -136,7 +136,7 @@ func TestWait(t *testing.T) {
 		server := serve(t, &script{on: on{"IDLE": func(c *client, _ string) { _, _ = io.Copy(io.Discard, c.conn) }}})
 		set := server.settings()
 		set.IdleTimeout = 100 * time.Millisecond
-		s, err := Open(t.Context(), set)
+		s, err := openIMAP(t.Context(), set)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -154,7 +154,7 @@ func TestWaitWithoutIdle(t *testing.T) {
 	set := server.settings()
 	set.NoIdle = true
 	set.IdleTimeout = 100 * time.Millisecond
-	s, err := Open(t.Context(), set)
+	s, err := openIMAP(t.Context(), set)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,8 @@ package fetch
 import (
 	"bufio"
 	"bytes"
+	"cmp"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -37,6 +39,7 @@ type wire struct {
 	heard   heard
 	note    func(string) // keeps a line as the server's words
 	broken  atomic.Pointer[error]
+	inSASL  atomic.Bool // AUTHENTICATE is under way
 }
 
 // newWire begins with a greeting of our own that names the capabilities.
@@ -112,13 +115,37 @@ func (w *wire) next() error {
 		w.ignore(line)
 	case len(line) == 0:
 	case line[0] == '+':
-		w.emit("+ ", strings.TrimLeft(string(line[1:]), " "), "\r\n")
+		w.emit("+ ", w.question(strings.TrimLeft(string(line[1:]), " ")), "\r\n")
 	case bytes.HasPrefix(line, []byte("* ")):
 		w.untagged(line)
 	default:
 		w.tagged(string(line))
 	}
 	return nil
+}
+
+// question is a continuation request. In a SASL exchange the client wants
+// base64, "=" for nothing; some servers ask for the user name in clear text.
+func (w *wire) question(text string) string {
+	if !w.inSASL.Load() {
+		return text
+	}
+	text = strings.TrimSpace(text)
+	if _, err := base64.StdEncoding.DecodeString(text); err != nil {
+		text = base64.StdEncoding.EncodeToString([]byte(text))
+	}
+	return cmp.Or(text, "=")
+}
+
+// Write passes on what the client says. An empty SASL response is an empty
+// line, and "=" only with the command itself (RFC 4959 section 3); the client
+// writes "=" in both cases.
+func (w *wire) Write(p []byte) (int, error) {
+	if w.inSASL.Load() && string(p) == "=\r\n" {
+		n, err := w.Conn.Write(p[1:])
+		return min(n+1, len(p)), err
+	}
+	return w.Conn.Write(p)
 }
 
 // emit queues text for the client.

@@ -88,7 +88,7 @@ func FuzzFetch(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		w := newRecording(append(bytes.Clone(data), "\r\n"...))
-		s := &Session{wire: w}
+		s := &imapSession{wire: w}
 		s.client = imapclient.New(w, &imapclient.Options{UnilateralDataHandler: &imapclient.UnilateralDataHandler{Fetch: s.strays.take}})
 		seen := map[uint32]bool{}
 		asked := []Listed{{UID: 5}, {UID: 7}}

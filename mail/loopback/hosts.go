@@ -40,6 +40,18 @@ type HostOptions struct {
 	Fsync     string            // Dovecot's mail_fsync: never (default), optimized, always
 	Delimiter string            // of IMAP folder names: "/" (default) or "."
 
+	Mechanisms     string // of every login, as Dovecot calls them; "": "plain login cram-md5"
+	CertPEM        []byte // what the servers show, with KeyPEM; nil: one that is good and signs itself
+	KeyPEM         []byte
+	ClientCAs      []byte // PEM; with it Dovecot, Submission and SMTPS demand a client certificate that one of these has signed
+	OldTLS         bool   // Postfix speaks TLS 1.1 at most
+	Quota          int64  // bytes that a mailbox may hold; 0: any number
+	MaxConnections int    // that a user may have at once to IMAP, or to POP3; 0: 1000
+	OwnSender      bool   // a login may send only from its own address
+	NoOpenRelay    bool   // SMTP takes mail without a login for the users' domains only
+	Faults         bool   // FaultAt works
+	OAuth          string // URL at which access tokens are asked about (RFC 7662); XOAUTH2 and OAUTHBEARER are offered then
+
 	root string // where canRun looks; "" is /
 }
 
@@ -206,6 +218,18 @@ func prepare(dir string, o HostOptions) error {
 	if err := letIn(dir); err != nil {
 		return err
 	}
+	tls := map[string][]byte{"cert.pem": o.CertPEM, "key.pem": o.KeyPEM, "clients.pem": o.ClientCAs}
+	for name, content := range tls {
+		if content == nil {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Join(dir, "tls"), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, "tls", name), content, 0o644); err != nil {
+			return err
+		}
+	}
 	var users, aliases strings.Builder
 	for _, u := range o.Users {
 		fmt.Fprintf(&users, "%s:{PLAIN}%s::::::\n", strings.ToLower(u.Address), u.Password)
@@ -248,6 +272,7 @@ func letIn(dir string) error {
 func (h *Hosts) run(script string, o HostOptions) error {
 	cmd := exec.Command("bash", script, h.Dir)
 	cmd.Env = append(os.Environ(), "HOSTS_POLICY="+h.policy.port(), "HOSTS_FSYNC="+o.Fsync, "HOSTS_DELIMITER="+h.delimiter)
+	cmd.Env = append(cmd.Env, o.environment()...)
 	if o.NoRelay {
 		cmd.Env = append(cmd.Env, "HOSTS_RELAY=0")
 	}
@@ -283,6 +308,23 @@ func (h *Hosts) run(script string, o HostOptions) error {
 	h.script = nil
 	err = cmd.Wait()
 	return fmt.Errorf("starting the mail servers: %s: %w\n%s", told["error"], err, words.String())
+}
+
+// environment tells the script what is not as usual.
+func (o HostOptions) environment() []string {
+	env := []string{"HOSTS_MECHANISMS=" + o.Mechanisms, "HOSTS_OAUTH=" + o.OAuth}
+	for name, set := range map[string]bool{"OLDTLS": o.OldTLS, "OWNSENDER": o.OwnSender, "NORELAY": o.NoOpenRelay, "FAULTS": o.Faults} {
+		if set {
+			env = append(env, "HOSTS_"+name+"=1")
+		}
+	}
+	if o.Quota > 0 {
+		env = append(env, "HOSTS_QUOTA="+strconv.FormatInt(o.Quota, 10))
+	}
+	if o.MaxConnections > 0 {
+		env = append(env, "HOSTS_CONNECTIONS="+strconv.Itoa(o.MaxConnections))
+	}
+	return env
 }
 
 // read fills in what the script told.

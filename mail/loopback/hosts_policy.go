@@ -10,13 +10,14 @@ import (
 )
 
 // policy is a Postfix policy service (SMTPD_POLICY_README): Postfix asks it at
-// each RCPT TO, so that a test can change the answers while connections are open.
+// each RCPT TO, with HostOptions.Faults at each command, so that a test can
+// change the answers while connections are open.
 type policy struct {
 	listener net.Listener
 	done     sync.WaitGroup
 
 	mu     sync.Mutex
-	faults map[string]string // address, lower case: SMTP reply
+	faults map[string]string // when and address (lower case), as "RCPT x@mail.test": SMTP reply
 	open   map[net.Conn]struct{}
 	closed bool
 }
@@ -36,14 +37,20 @@ func (p *policy) port() string { return strconv.Itoa(p.listener.Addr().(*net.TCP
 // Fault makes Postfix answer RCPT TO for this address with reply, as "450 4.2.0
 // Greylisted", from now on and on open connections too; "" ends that. A reply
 // of 421 makes it hang up as well.
-func (h *Hosts) Fault(address, reply string) {
+func (h *Hosts) Fault(address, reply string) { h.FaultAt("RCPT", address, reply) }
+
+// FaultAt makes Postfix answer so at another time: "CONNECT" (before its
+// greeting) or "EHLO", with the address ""; "MAIL", "DATA" or "END-OF-MESSAGE",
+// with the sender's address. It needs HostOptions.Faults.
+func (h *Hosts) FaultAt(when, address, reply string) {
+	key := when + " " + strings.ToLower(address)
 	h.policy.mu.Lock()
 	defer h.policy.mu.Unlock()
 	if reply == "" {
-		delete(h.policy.faults, strings.ToLower(address))
+		delete(h.policy.faults, key)
 		return
 	}
-	h.policy.faults[strings.ToLower(address)] = reply
+	h.policy.faults[key] = reply
 }
 
 func (p *policy) accept() {
@@ -73,17 +80,22 @@ func (p *policy) serve(conn net.Conn) {
 		p.mu.Unlock()
 		conn.Close()
 	}()
-	recipient := ""
+	asked := map[string]string{}
 	lines := bufio.NewScanner(conn)
 	for lines.Scan() {
 		if name, value, ok := strings.Cut(lines.Text(), "="); ok {
-			if name == "recipient" {
-				recipient = strings.ToLower(value)
-			}
+			asked[name] = strings.ToLower(value)
 			continue
 		}
+		key := strings.ToUpper(asked["protocol_state"]) + " "
+		switch key {
+		case "RCPT ":
+			key += asked["recipient"]
+		case "MAIL ", "DATA ", "END-OF-MESSAGE ":
+			key += asked["sender"]
+		}
 		p.mu.Lock()
-		action, ok := p.faults[recipient]
+		action, ok := p.faults[key]
 		p.mu.Unlock()
 		if !ok {
 			action = "DUNNO"

@@ -7,9 +7,17 @@
 #
 # DIR/users has one line each of NAME@DOMAIN:{PLAIN}PASSWORD::::::, and these may be there:
 #   DIR/etc/aliases    @DOMAIN NAME@DOMAIN: where mail to unknown users of a domain goes
+#   DIR/tls/cert.pem and key.pem   what the servers show; else they are made
+#   DIR/tls/clients.pem            who may sign client certificates: with it Dovecot, submission
+#                                  and smtps demand one
 # Environment: HOSTS_RELAY=0 (no Postfix), HOSTS_MAXSIZE (bytes), HOSTS_FSYNC
 # (never, optimized, always), HOSTS_DELIMITER (of IMAP folders), HOSTS_POLICY (a port of
-# 127.0.0.1 with a Postfix policy service, asked at each RCPT TO).
+# 127.0.0.1 with a Postfix policy service, asked at each RCPT TO), HOSTS_FAULTS=1 (it is asked
+# at each command), HOSTS_MECHANISMS (of Dovecot and Postfix), HOSTS_QUOTA (bytes of a mailbox),
+# HOSTS_CONNECTIONS (of a user at once), HOSTS_OWNSENDER=1 (a login may send only from its own
+# address), HOSTS_NORELAY=1 (nobody may relay without a login), HOSTS_OLDTLS=1 (Postfix speaks
+# TLS 1.1 at most), HOSTS_OAUTH (URL at which access tokens are asked about; XOAUTH2 and
+# OAUTHBEARER are offered then).
 #
 # These recipients misbehave, at every local domain:
 #   tempfail@ 450 4.7.1   full@ 452 4.2.2   nouser@ 550 5.1.1   toobig@ 552 5.3.4
@@ -127,9 +135,73 @@ fill() {
     -e "s|@MAILUSER@|$mailuser|g" -e "s|@MAILGROUP@|$(id -gn "$mailuser")|g" \
     -e "s|@MAILUID@|$mailuid|g" -e "s|@MAILGID@|$mailgid|g" \
     -e "s|@FSYNC@|${HOSTS_FSYNC:-never}|g" -e "s|@DELIMITER@|${HOSTS_DELIMITER:-/}|g" \
-    -e "s|@MAXSIZE@|${HOSTS_MAXSIZE:-104857600}|g" -e "s|@DOMAINS@|$domains|g" -e "s|@POLICY@|$policy|g" \
+    -e "s|@MECHANISMS@|${HOSTS_MECHANISMS:-plain login cram-md5}|g" -e "s|@CONNECTIONS@|${HOSTS_CONNECTIONS:-1000}|g" \
+    -e "s|@LOGINOPTIONS@|$loginoptions|g" -e "s|@MAXSIZE@|${HOSTS_MAXSIZE:-104857600}|g" -e "s|@DOMAINS@|$domains|g" -e "s|@POLICY@|$policy|g" \
     -e "s|@IMAP@|$IMAP|g" -e "s|@IMAPS@|$IMAPS|g" -e "s|@POP3@|$POP3|g" -e "s|@POP3S@|$POP3S|g" \
     -e "s|@SMTP@|$SMTP|g" -e "s|@SUBMISSION@|$SUBMISSION|g" -e "s|@SMTPS@|$SMTPS|g" "$here/${2:-$1}.in" >"etc/$1"
+}
+
+# What only some tests want, behind the common settings.
+loginoptions=
+dovecot_options() {
+  if [ -f tls/clients.pem ]; then
+    # Not for Postfix, which does not tell Dovecot of certificates.
+    for protocol in imap pop3; do echo "protocol $protocol {"; echo "  auth_ssl_require_client_cert = yes"; echo "}"; done
+    case $1 in
+    2.3) echo "ssl_ca = <$dir/tls/clients.pem"; echo "ssl_verify_client_cert = yes"; echo "ssl_require_crl = no" ;;
+    *) echo "ssl_server_ca_file = $dir/tls/clients.pem"; echo "ssl_server_request_client_cert = yes"; echo "ssl_server_require_crl = no" ;;
+    esac
+  fi
+  [ -z "${HOSTS_OAUTH:-}" ] || oauth_options "$1"
+  [ -n "${HOSTS_QUOTA:-}" ] || return 0
+  case $1 in
+  2.3)
+    echo "mail_plugins = quota"
+    echo "plugin {"; echo "  quota = maildir:all"; echo "  quota_rule = *:storage=${HOSTS_QUOTA}B"; echo "}"
+    echo "protocol imap {"; echo "  mail_plugins = quota imap_quota"; echo "}"
+    ;;
+  *)
+    echo "mail_plugins {"; echo "  quota = yes"; echo "}"
+    echo "quota all {"; echo "  quota_storage_size = ${HOSTS_QUOTA}B"; echo "}"
+    echo "protocol imap {"; echo "  mail_plugins {"; echo "    imap_quota = yes"; echo "  }"; echo "}"
+    ;;
+  esac
+}
+# Access tokens are looked at by asking their authorization server (RFC 7662).
+oauth_options() {
+  [ -n "${HOSTS_MECHANISMS:-}" ] || echo "auth_mechanisms = plain login cram-md5 xoauth2 oauthbearer"
+  asking="introspection_mode = post
+introspection_url = $HOSTS_OAUTH
+username_attribute = email
+active_attribute = active
+active_value = true"
+  case $1 in
+  2.3)
+    echo "$asking" >etc/oauth2.conf.ext
+    echo "passdb {"; echo "  driver = oauth2"; echo "  mechanisms = xoauth2 oauthbearer"; echo "  args = $dir/etc/oauth2.conf.ext"; echo "}"
+    ;;
+  *)
+    echo "oauth2 {"; echo "$asking"; echo "}"
+    echo "passdb oauth2 {"; echo "  mechanisms_filter = xoauth2 oauthbearer"; echo "}"
+    ;;
+  esac
+}
+postfix_options() {
+  local faults=
+  if [ -n "${HOSTS_FAULTS:-}" ]; then
+    faults=$policy
+    echo "smtpd_delay_reject = no"
+    for when in client helo data end_of_data; do echo "smtpd_${when}_restrictions = $faults"; done
+  fi
+  echo "smtpd_sender_restrictions = $faults ${HOSTS_OWNSENDER:+reject_sender_login_mismatch}"
+  echo "smtpd_sender_login_maps = texthash:$dir/etc/own"
+  [ -z "${HOSTS_NORELAY:-}" ] || echo "mynetworks ="
+  [ ! -f tls/clients.pem ] || echo "smtpd_tls_CAfile = $dir/tls/clients.pem"
+  if [ -n "${HOSTS_OLDTLS:-}" ]; then
+    echo "smtpd_tls_protocols = >=TLSv1, <=TLSv1.1"
+    echo "smtpd_tls_mandatory_protocols = >=TLSv1, <=TLSv1.1"
+    echo "tls_medium_cipherlist = ALL:@SECLEVEL=0"
+  fi
 }
 
 # Each server in a process group of its own.
@@ -143,10 +215,13 @@ version=$(dovecot --version) # as 2.3.19.1 (9b53102964); 2.4 has another languag
 version=$(cut -d. -f1,2 <<<"$version")
 [ -f "$here/dovecot-$version.conf.in" ] || fail "Dovecot $version is not known here, only 2.3 and 2.4"
 fill dovecot.conf "dovecot-$version.conf"
+dovecot_options "$version" >>etc/dovecot.conf
 start dovecot dovecot -F -c "$dir/etc/dovecot.conf"
 servers=$!
 if [ "$relay" != 0 ]; then
+  [ ! -f tls/clients.pem ] || loginoptions="-o smtpd_tls_req_ccert=yes -o smtpd_tls_security_level=encrypt"
   fill main.cf
+  postfix_options >>etc/main.cf
   fill master.cf
   touch -d '1 hour ago' etc/* # Postfix waits until a file just written is a second old
   # What `postfix start` makes and checks for a second; all of this is new and ours.
