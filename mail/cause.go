@@ -30,6 +30,9 @@ var (
 	// ErrTLSExpected: the port is silent because it waits for a TLS handshake,
 	// and the configuration says that it begins unencrypted.
 	ErrTLSExpected = errors.New("the server expects encryption from the first byte (security = \"tls\")")
+	// ErrOtherProtocol: what answers is no server of the protocol that was
+	// expected there. At StepGreeting the port belongs to another service.
+	ErrOtherProtocol = errors.New("another service answers")
 )
 
 // PinError is a server certificate that only a pin could make trusted, and

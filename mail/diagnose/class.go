@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"helpdesk/mail"
 )
 
 // Classes of the error below a mail.Error: what this program saw, not what the
@@ -31,6 +33,13 @@ const (
 	classTLSPlain     = "tls-plain" // the other side does not speak TLS
 	classTLSHTTP      = "tls-http"  // it speaks HTTP
 	classTLSHandshake = "tls-handshake"
+	classTLSAntivirus = "tls-antivirus"          // a certificate made on the way by an antivirus program or a firewall
+	classTLSOwnCert   = "tls-client-certificate" // the server wants a certificate from us
+	classTLSExpected  = "tls-expected"           // the port waits for TLS, and we for its greeting
+	classForeign      = "other-protocol"         // it speaks, but not what we do
+	classReadOnly     = "read-only"              // the folder may be read and not changed
+	classProxy        = "proxy"                  // the proxy in between failed
+	classAddress      = "address"                // host or port is malformed: nothing was tried
 	classDiskFull     = "disk-full"
 	classSystem       = "system" // any other error of the operating system; its words may be localised
 )
@@ -38,18 +47,30 @@ const (
 func knownClass(s string) bool {
 	return slices.Contains([]string{classDNSNotFound, classDNSFailure, classRefused, classUnreachable, classTimeout, classReset,
 		classTLSAuthority, classTLSExpired, classTLSName, classTLSVersion, classTLSPlain, classTLSHTTP, classTLSHandshake,
-		classDiskFull, classSystem}, s)
+		classTLSAntivirus, classTLSOwnCert, classTLSExpected, classForeign, classReadOnly, classProxy, classAddress, classDiskFull, classSystem}, s)
 }
 
 // classify names the class of err and the details that the words need: names,
 // from, until and issuer of a certificate. The class is "" for an error that is
 // neither of the network, of TLS nor of the operating system.
 func classify(err error) (class string, details url.Values) {
+	if read, ok := errors.AsType[reported](err); ok {
+		return read.class, nil
+	}
+	if _, ok := errors.AsType[*net.AddrError](err); ok {
+		return classAddress, nil
+	}
+	if _, ok := errors.AsType[*net.ParseError](err); ok {
+		return classAddress, nil
+	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		if dns.IsNotFound {
 			return classDNSNotFound, nil
 		}
 		return classDNSFailure, nil
+	}
+	if class, details := classifyOwn(err); class != "" {
+		return class, details
 	}
 	if class, details := classifyTLS(err); class != "" {
 		return class, details
@@ -66,6 +87,30 @@ func classify(err error) (class string, details url.Values) {
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, net.ErrClosed) {
 		return classReset, nil
+	}
+	return "", nil
+}
+
+// classifyOwn names what our own packages found out about an error. They know
+// more than the error below: a pin that does not fit counts for more than the
+// name in the certificate, and a server that waits for TLS is no slow one.
+func classifyOwn(err error) (class string, details url.Values) {
+	if pin, ok := errors.AsType[*mail.PinError](err); ok {
+		return classTLSAuthority, certificateDetails(pin.Certificate)
+	}
+	if _, ok := errors.AsType[*mail.OldTLSError](err); ok {
+		return classTLSVersion, nil
+	}
+	if _, ok := errors.AsType[*mail.ClientCertificateError](err); ok {
+		return classTLSOwnCert, nil
+	}
+	switch {
+	case errors.Is(err, mail.ErrTLSExpected):
+		return classTLSExpected, nil
+	case errors.Is(err, mail.ErrOtherProtocol):
+		return classForeign, nil
+	case errors.Is(err, mail.ErrReadOnly):
+		return classReadOnly, nil
 	}
 	return "", nil
 }
@@ -97,6 +142,9 @@ func classifyTLS(err error) (class string, details url.Values) {
 	words := err.Error()
 	if strings.Contains(words, "tls: protocol version not supported") || strings.Contains(words, "tls: server selected unsupported protocol version") {
 		return classTLSVersion, nil
+	}
+	if strings.Contains(words, "tls: certificate required") {
+		return classTLSOwnCert, nil
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && (op.Op == "remote error" || op.Op == "local error") || strings.Contains(words, "tls: ") {
 		return classTLSHandshake, nil

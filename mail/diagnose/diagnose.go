@@ -2,17 +2,21 @@
 // a cause of the catalogue, with what it means and what to do in the reader's
 // language, and whether trying again helps.
 //
-// The catalogue (catalogue.toml) and the order of the rules (rules.toml) are
-// data. Rules look at structure first (step, codes, class of the error below)
-// and at words only where structure does not decide.
+// The catalogue (catalogue/*.toml) and the order of the rules (rules.toml) are
+// data. Rules look at structure first (step, codes, class of the error below),
+// then at the provider, and at words only where structure does not decide:
+// families of words of one meaning in many languages (families.toml), so that
+// a server may put it in its own way. Read understands what people paste.
 package diagnose
 
 import (
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 
 	"helpdesk/mail"
+	"helpdesk/mail/provider"
 )
 
 // Unknown is the cause of a failure that no rule knows.
@@ -39,12 +43,13 @@ const (
 
 // Diagnosis is a failure explained, independent of language.
 type Diagnosis struct {
-	Cause      string // slug of the catalogue; Unknown where nothing fits
-	Retry      string // RetryNever, RetrySlow or RetrySoon
-	Concerns   string // one of the Concerns constants
-	Provider   string // as given to Explain
-	Step       string // one of the mail.Step constants
-	ServerText string // the server's own words with their codes; where it said nothing, what this program saw
+	Cause      string   // slug of the catalogue; Unknown where nothing fits
+	Retry      string   // RetryNever, RetrySlow or RetrySoon
+	Concerns   string   // one of the Concerns constants
+	Provider   string   // slug of mail/provider, or of a sending service: as given to Explain, else found by host or words; "" if not known
+	Step       string   // one of the mail.Step constants
+	ServerText string   // the server's own words with their codes; where it said nothing, what this program saw
+	Links      []string // pages of the provider about it, in English where there is a choice; often none
 
 	args map[string]string
 }
@@ -54,21 +59,22 @@ type Words struct {
 	Title  string
 	Text   string
 	Remedy []string
+	Again  string // whether trying again helps
 }
 
 // Stored is a mail.Error as it is kept in the store: slugs and words. Err holds
 // the class of the error below and its details, so that nothing is lost; make
 // it with Record.
 type Stored struct {
-	Protocol, Server, Step, Code, Enhanced, Text string
-	Temporary                                    bool
-	Err                                          string
+	Protocol, Server, Step, Auth, Code, Enhanced, Text string
+	Temporary                                          bool
+	Err                                                string
 }
 
 // Record turns an error into its stored form.
 func Record(err *mail.Error) Stored {
 	s := Stored{
-		Protocol: err.Protocol, Server: err.Server, Step: err.Step,
+		Protocol: err.Protocol, Server: err.Server, Step: err.Step, Auth: err.Auth,
 		Code: err.Code, Enhanced: err.Enhanced, Text: err.Text, Temporary: err.Temporary,
 	}
 	if err.Err == nil {
@@ -85,7 +91,8 @@ func Record(err *mail.Error) Stored {
 	return s
 }
 
-// Explain says what err means. provider is the name of the preset in use, or "".
+// Explain says what err means. provider is the slug of the preset in use; where
+// it is "", host and words of the server tell.
 // A nil err is explained as Unknown.
 func Explain(err *mail.Error, provider string) Diagnosis {
 	if err == nil {
@@ -96,23 +103,13 @@ func Explain(err *mail.Error, provider string) Diagnosis {
 
 // ExplainStored is Explain for an error that was kept in the store.
 func ExplainStored(s Stored, provider string) Diagnosis {
-	class, details, words := s.below()
-	host, port, err := net.SplitHostPort(s.Server)
-	if err != nil {
-		host, port = s.Server, ""
-	}
-	seen := s.Text
-	if seen == "" && class == "" {
-		seen = words // our libraries' own English; an operating system's localised words always have a class
-	}
 	data := loaded()
-	r := data.match(evidence{
-		protocol: s.Protocol, step: s.Step, code: s.Code, enhanced: s.Enhanced, class: class,
-		provider: provider, port: port, text: seen, temporary: s.Temporary,
-	})
+	e, words, details := data.examine(s, provider)
+	r := data.rules[data.match(e)]
 	c := data.causes[r.Cause]
+	host, port := address(s.Server)
 	d := Diagnosis{
-		Cause: r.Cause, Retry: c.Retry, Concerns: c.Concerns, Provider: provider, Step: s.Step,
+		Cause: r.Cause, Retry: c.Retry, Concerns: c.Concerns, Step: s.Step,
 		ServerText: serverText(s, words),
 		args: map[string]string{
 			"host": host, "port": port, "server": s.Server,
@@ -125,37 +122,68 @@ func ExplainStored(s Stored, provider string) Diagnosis {
 	if r.Concerns != "" {
 		d.Concerns = r.Concerns
 	}
+	aboutOneMail := slices.Contains([]string{ConcernsSender, ConcernsRecipient, ConcernsMessage}, d.Concerns)
+	if d.Retry == RetryNever && aboutOneMail && s.Protocol == "smtp" && strings.HasPrefix(s.Code, "4") {
+		d.Retry = RetrySlow // the server itself says that it may pass
+	}
+	d.Provider = speaker(e.providers, d.Concerns)
+	d.Links = c.links(d.Provider)
 	return d
 }
 
-// In gives the explanation in lang, "en" or "ja"; any other is taken as "en".
-func (d Diagnosis) In(lang string) Words {
-	data := loaded()
-	c := data.causes[d.Cause]
-	w := c.En
-	if lang == "ja" {
-		w = c.Ja
-	} else {
-		lang = "en"
+// examine gathers what the rules look at. words are this program's own, about
+// the error below.
+func (b *book) examine(s Stored, preset string) (e *evidence, words string, details url.Values) {
+	class, details, words := s.below()
+	host, port := address(s.Server)
+	seen := s.Text
+	if seen == "" && class == "" {
+		seen = words // our libraries' own English; an operating system's localised words always have a class
 	}
-	step := data.Step[lang][d.Step]
-	if step == "" {
-		step = data.Step[lang]["other"]
+	if issuer := details.Get("issuer"); issuer != "" {
+		seen += " " + issuer // of a certificate: an antivirus program signs with its own name
 	}
-	pairs := []string{"{step}", step}
-	for name, missing := range data.Missing[lang] {
-		value := d.args[name]
-		if value == "" {
-			value = missing
-		}
-		pairs = append(pairs, "{"+name+"}", value)
+	_, foreign := provider.RelayOfOtherProduct(host)
+	text := evident(seen)
+	e = &evidence{
+		protocol: s.Protocol, step: s.Step, auth: s.Auth, code: strings.ToUpper(s.Code), enhanced: s.Enhanced,
+		class: class, host: strings.ToLower(host), port: port, temporary: s.Temporary, foreign: foreign, aadsts: aadsts(text),
+		text: text, words: wordsOf(text),
 	}
-	fill := strings.NewReplacer(pairs...)
-	out := Words{Title: fill.Replace(w.Title), Text: fill.Replace(w.Text), Remedy: make([]string, len(w.Remedy))}
-	for i, step := range w.Remedy {
-		out.Remedy[i] = fill.Replace(step)
+	if p, ok := provider.ByHost(host); preset == "" && ok {
+		preset = p.Slug
+	} else if preset == "" {
+		preset = first(b.hosts, e)
 	}
-	return out
+	if preset != "" {
+		e.providers = append(e.providers, preset)
+	}
+	if spoken := first(b.servers, e); spoken != "" && spoken != preset {
+		e.providers = append(e.providers, spoken)
+	}
+	return e, words, details
+}
+
+// speaker is the provider whose words and pages help: about a recipient or a
+// mail it is the server that judged them, which a relay may only have quoted;
+// about everything else it is the server that we talk to.
+func speaker(providers []string, concerns string) string {
+	if len(providers) == 0 {
+		return ""
+	}
+	if concerns == ConcernsRecipient || concerns == ConcernsMessage {
+		return providers[len(providers)-1]
+	}
+	return providers[0]
+}
+
+// address takes host and port of "host:port" apart, also where there is no port.
+func address(server string) (host, port string) {
+	host, port, err := net.SplitHostPort(server)
+	if err != nil {
+		return server, ""
+	}
+	return host, port
 }
 
 // below takes apart what Record put into Err: "class?details: words".

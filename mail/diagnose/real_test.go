@@ -54,7 +54,7 @@ func TestRealFailures(t *testing.T) {
 		{name: "wrong name", step: "tls", provoke: handshake(template("other.example", now), true), cause: "tls-hostname-mismatch", inEn: "valid for other.example, not"},
 		{name: "wrong name after STARTTLS", step: "starttls", provoke: handshake(template("other.example", now), true), cause: "tls-hostname-mismatch"},
 		{name: "old server", step: "tls", provoke: oldServer, cause: "tls-protocol-version"},
-		{name: "client certificate", step: "tls", provoke: wantsCertificate, cause: "tls-handshake-failure"},
+		{name: "client certificate", step: "tls", provoke: wantsCertificate, cause: "tls-client-certificate-required", inEn: "[[key]]"},
 		{name: "TLS to a plain port", step: "tls", provoke: tlsTo(saying("* OK IMAP4rev1 ready\r\n")), cause: "tls-plaintext-port", inEn: `security = "starttls"`},
 		{name: "TLS to a web server", step: "tls", provoke: tlsTo(saying("HTTP/1.1 400 Bad Request\r\n\r\n")), cause: "wrong-protocol-port"},
 		{name: "our disk", step: "store", provoke: diskFull, cause: "disk-full", inEn: "data_dir"},

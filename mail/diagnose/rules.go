@@ -3,6 +3,7 @@ package diagnose
 import (
 	"embed"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"slices"
 	"strconv"
@@ -12,69 +13,92 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-//go:embed catalogue.toml rules.toml
+//go:embed rules.toml reading.toml families.toml catalogue/*.toml
 var files embed.FS
 
-// catalogue is the embedded data, decoded and checked.
-type catalogue struct {
-	Cause   []cause                      `toml:"cause"`
-	Step    map[string]map[string]string `toml:"step"`    // language → step → words
-	Missing map[string]map[string]string `toml:"missing"` // language → placeholder → words
-
-	causes map[string]cause
-	rules  []rule
+// book is the embedded data, decoded and checked.
+type book struct {
+	causes   map[string]cause
+	slugs    []string                     // of the causes, in the order of the catalogue
+	step     map[string]map[string]string // language → step → words
+	missing  map[string]map[string]string // language → placeholder → words
+	retry    map[string]map[string]string // language → Diagnosis.Retry → words
+	families map[string]*regexp.Regexp    // words of one meaning
+	groups   map[string][]string          // provider groups, as "microsoft"
+	rules    []rule
+	reading
 }
 
-type cause struct {
-	Slug     string `toml:"slug"`
-	Retry    string `toml:"retry"`
-	Concerns string `toml:"concerns"`
-	En       Words  `toml:"en"`
-	Ja       Words  `toml:"ja"`
-}
-
-// rule names a cause when all its conditions hold; see rules.toml.
-type rule struct {
-	Cause     string   `toml:"cause"`
-	Retry     string   `toml:"retry"`
-	Concerns  string   `toml:"concerns"`
+// condition is what a rule asks of the evidence; see rules.toml. Each list
+// holds when one of its entries does, an empty one always.
+type condition struct {
 	Protocol  []string `toml:"protocol"`
 	Step      []string `toml:"step"`
+	Auth      []string `toml:"auth"`
 	Code      []string `toml:"code"`
 	Enhanced  []string `toml:"enhanced"`
+	AADSTS    []string `toml:"aadsts"`
 	Class     []string `toml:"class"`
 	NotClass  []string `toml:"not_class"`
 	Provider  []string `toml:"provider"`
+	Host      []string `toml:"host"`
 	Port      []int    `toml:"port"`
 	Temporary *bool    `toml:"temporary"`
+	Foreign   bool     `toml:"foreign"`
+	Said      []string `toml:"said"`
 	Text      string   `toml:"text"`
 
+	said [][]clause
 	text *regexp.Regexp
+}
+
+// clause is one family of an alternative in condition.Said.
+type clause struct {
+	family *regexp.Regexp
+	absent bool // the family must not occur
+}
+
+// rule names a cause when all its conditions hold.
+type rule struct {
+	condition
+	Cause    string `toml:"cause"`
+	Retry    string `toml:"retry"`
+	Concerns string `toml:"concerns"`
 }
 
 // evidence is what the rules look at.
 type evidence struct {
-	protocol, step, code, enhanced, class, provider, port, text string
-	temporary                                                   bool
+	protocol, step, auth, code, enhanced, class, host, port string
+	aadsts                                                  []string // error numbers of Microsoft's sign-in, without "AADSTS"
+	providers                                               []string // of the host and of the words
+	temporary                                               bool
+	foreign                                                 bool   // the host is the relay of another product
+	text                                                    string // folded
+	words                                                   string // folded, without links, addresses and codes
+
+	found map[*regexp.Regexp]bool // families looked for already
 }
 
 // loaded decodes the embedded data once, when the first failure is explained.
 // The data is part of the program: that it decodes is proved by a test.
-var loaded = sync.OnceValue(func() *catalogue {
-	c, err := load()
+var loaded = sync.OnceValue(func() *book {
+	b, err := load()
 	if err != nil {
 		panic(err)
 	}
-	return c
+	return b
 })
 
-func load() (*catalogue, error) {
-	c := &catalogue{causes: map[string]cause{}}
-	if err := decode("catalogue.toml", c); err != nil {
+func load() (*book, error) {
+	b := &book{causes: map[string]cause{}, families: map[string]*regexp.Regexp{}}
+	if err := b.loadCatalogue(); err != nil {
 		return nil, err
 	}
-	for _, one := range c.Cause {
-		c.causes[one.Slug] = one
+	if err := b.loadFamilies(); err != nil {
+		return nil, err
+	}
+	if err := b.loadReading(); err != nil {
+		return nil, err
 	}
 	var list struct {
 		Rule []rule `toml:"rule"`
@@ -83,23 +107,90 @@ func load() (*catalogue, error) {
 		return nil, err
 	}
 	for i, r := range list.Rule {
-		if _, ok := c.causes[r.Cause]; !ok {
+		if _, ok := b.causes[r.Cause]; !ok {
 			return nil, fmt.Errorf("rules.toml: rule %d: cause %q is not in the catalogue", i+1, r.Cause)
 		}
-		if r.Text != "" {
-			text, err := regexp.Compile("(?i)" + r.Text)
-			if err != nil {
-				return nil, fmt.Errorf("rules.toml: rule %d (%s): %w", i+1, r.Cause, err)
-			}
-			r.text = text
+		if err := b.prepare(&r.condition); err != nil {
+			return nil, fmt.Errorf("rules.toml: rule %d (%s): %w", i+1, r.Cause, err)
 		}
-		c.rules = append(c.rules, r)
+		b.rules = append(b.rules, r)
 	}
-	return c, nil
+	return b, nil
+}
+
+// loadFamilies joins the words of each family into one expression. A word of
+// Latin letters must begin where a word begins; its end is open, so that a
+// stem is enough.
+func (b *book) loadFamilies() error {
+	var list struct {
+		Group  map[string][]string `toml:"group"`
+		Family map[string][]string `toml:"family"`
+	}
+	if err := decode("families.toml", &list); err != nil {
+		return err
+	}
+	b.groups = list.Group
+	for name, stems := range list.Family {
+		var latin, others []string
+		for _, stem := range stems {
+			stem = fold(stem)
+			if stem[0] >= 'a' && stem[0] <= 'z' {
+				latin = append(latin, stem)
+			} else {
+				others = append(others, stem)
+			}
+		}
+		if len(latin) > 0 {
+			others = append(others, `\b(?:`+strings.Join(latin, "|")+`)`)
+		}
+		family, err := regexp.Compile(strings.Join(others, "|"))
+		if err != nil {
+			return fmt.Errorf("families.toml: %s: %w", name, err)
+		}
+		b.families[name] = family
+	}
+	return nil
+}
+
+// prepare compiles what a condition names.
+func (b *book) prepare(c *condition) error {
+	for _, alternative := range c.Said {
+		var clauses []clause
+		for _, name := range strings.Fields(alternative) {
+			bare := strings.TrimPrefix(name, "!")
+			family, ok := b.families[bare]
+			if !ok {
+				return fmt.Errorf("no word family %q", bare)
+			}
+			clauses = append(clauses, clause{family, bare != name})
+		}
+		c.said = append(c.said, clauses)
+	}
+	var all []string
+	for _, name := range c.Provider {
+		if members, ok := b.groups[name]; ok {
+			all = append(all, members...)
+		} else {
+			all = append(all, name)
+		}
+	}
+	c.Provider = all
+	for i, code := range c.Code {
+		c.Code[i] = strings.ToUpper(code) // as evidence has them: servers differ
+	}
+	if c.Text == "" {
+		return nil
+	}
+	text, err := regexp.Compile(bare(c.Text))
+	if err != nil {
+		return fmt.Errorf("reading its text: %w", err)
+	}
+	c.text = text
+	return nil
 }
 
 func decode(name string, into any) error {
-	data, err := files.ReadFile(name)
+	data, err := fs.ReadFile(files, name)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", name, err)
 	}
@@ -113,29 +204,64 @@ func decode(name string, into any) error {
 	return nil
 }
 
-// match gives the first rule that fits. The last rule has no condition.
-func (c *catalogue) match(e evidence) rule {
-	for _, r := range c.rules {
-		if r.fits(e) {
-			return r
+// match gives the index of the first rule that fits. The last one has no
+// condition.
+func (b *book) match(e *evidence) int {
+	for i := range b.rules {
+		if b.rules[i].fits(e) {
+			return i
 		}
 	}
-	return rule{Cause: Unknown}
+	return len(b.rules) - 1
 }
 
-func (r rule) fits(e evidence) bool {
-	port, err := strconv.Atoi(e.port)
-	if err != nil {
-		port = -1
+func (c *condition) fits(e *evidence) bool {
+	return (len(c.Protocol) == 0 || slices.Contains(c.Protocol, e.protocol) || e.protocol == "" && !slices.Contains(c.Protocol, "oauth")) &&
+		(len(c.Step) == 0 || slices.Contains(c.Step, e.step)) &&
+		(len(c.Auth) == 0 || slices.Contains(c.Auth, e.auth)) &&
+		(len(c.Code) == 0 || oneOf(c.Code, e.code)) &&
+		(len(c.Enhanced) == 0 || oneOf(c.Enhanced, e.enhanced)) &&
+		(len(c.AADSTS) == 0 || slices.ContainsFunc(e.aadsts, func(n string) bool { return slices.Contains(c.AADSTS, n) })) &&
+		(len(c.Class) == 0 || slices.Contains(c.Class, e.class)) &&
+		!slices.Contains(c.NotClass, e.class) &&
+		(len(c.Provider) == 0 || slices.ContainsFunc(e.providers, func(p string) bool { return slices.Contains(c.Provider, p) })) &&
+		(len(c.Host) == 0 || slices.ContainsFunc(c.Host, func(suffix string) bool { return strings.HasSuffix(e.host, suffix) })) &&
+		(len(c.Port) == 0 || slices.ContainsFunc(c.Port, func(p int) bool { return strconv.Itoa(p) == e.port })) &&
+		(c.Temporary == nil || *c.Temporary == e.temporary) &&
+		(!c.Foreign || e.foreign) &&
+		c.saidIn(e) &&
+		(c.text == nil || c.text.MatchString(e.text))
+}
+
+// oneOf compares with patterns: # stands for a digit.
+func oneOf(patterns []string, value string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		if len(p) != len(value) {
+			return false
+		}
+		for i := range len(p) {
+			if p[i] != value[i] && (p[i] != '#' || value[i] < '0' || value[i] > '9') {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func (c *condition) saidIn(e *evidence) bool {
+	return len(c.said) == 0 || slices.ContainsFunc(c.said, func(clauses []clause) bool {
+		return !slices.ContainsFunc(clauses, func(one clause) bool { return e.has(one.family) == one.absent })
+	})
+}
+
+func (e *evidence) has(family *regexp.Regexp) bool {
+	found, looked := e.found[family]
+	if !looked {
+		found = family.MatchString(e.words)
+		if e.found == nil {
+			e.found = map[*regexp.Regexp]bool{}
+		}
+		e.found[family] = found
 	}
-	return (r.Protocol == nil || slices.Contains(r.Protocol, e.protocol)) &&
-		(r.Step == nil || slices.Contains(r.Step, e.step)) &&
-		(r.Code == nil || slices.Contains(r.Code, strings.ToUpper(e.code))) &&
-		(r.Enhanced == nil || slices.Contains(r.Enhanced, e.enhanced)) &&
-		(r.Class == nil || slices.Contains(r.Class, e.class)) &&
-		!slices.Contains(r.NotClass, e.class) &&
-		(r.Provider == nil || slices.Contains(r.Provider, e.provider)) &&
-		(r.Port == nil || slices.Contains(r.Port, port)) &&
-		(r.Temporary == nil || *r.Temporary == e.temporary) &&
-		(r.text == nil || r.text.MatchString(e.text))
+	return found
 }

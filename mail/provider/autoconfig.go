@@ -62,6 +62,7 @@ func (s *search) read(ctx context.Context, place string) (*clientConfig, error) 
 		if next.URL.Scheme != "https" || len(before) > 3 {
 			return errRedirect
 		}
+		next.Header.Del("Referer") // it has the address in it, and this may be somebody else's server
 		return nil
 	}
 	response, err := client.Do(request)

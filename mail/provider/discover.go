@@ -16,7 +16,7 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// How a Candidate was found: values of Candidate.Source, in the order of trust.
+// How a Candidate was found: values of Candidate.Source, in the order in which they are proposed.
 const (
 	SourcePreset     = "preset"     // the address's domain is a provider's own
 	SourceMX         = "mx"         // the domain's mail goes to a known provider
@@ -54,8 +54,8 @@ type Resolver interface {
 
 const defaultTimeout = 8 * time.Second
 
-// Discover finds candidates for the servers of an address, the most
-// trustworthy first. A preset of the address's domain is the only one then:
+// Discover finds candidates for the servers of an address, the
+// likeliest first. A preset of the address's domain is the only one then:
 // nobody is asked. What one candidate lacks is filled in from the next. Without
 // any it returns nil; the error is for what is no e-mail address.
 func Discover(ctx context.Context, n Network, address string) ([]Candidate, error) {
@@ -190,19 +190,31 @@ func complete(found []Candidate) bool {
 	return in && out
 }
 
-// fillUp gives each candidate what it lacks from the next that has it.
+// fillUp gives each candidate what it lacks from the next that has it. It is
+// then only as trustworthy as that.
 func fillUp(found []Candidate) []Candidate {
 	for i := range found {
+		c := &found[i]
 		for _, next := range found[i+1:] {
-			if found[i].IMAP.Host == "" && found[i].POP3.Host == "" {
-				found[i].IMAP, found[i].POP3, found[i].Username = next.IMAP, next.POP3, next.Username
+			if c.IMAP.Host == "" && c.POP3.Host == "" && (next.IMAP.Host != "" || next.POP3.Host != "") {
+				c.IMAP, c.POP3, c.Username, c.Source = next.IMAP, next.POP3, next.Username, lessTrusted(c.Source, next.Source)
 			}
-			if found[i].SMTP.Host == "" {
-				found[i].SMTP, found[i].UsernameSMTP = next.SMTP, next.UsernameSMTP
+			if c.SMTP.Host == "" && next.SMTP.Host != "" {
+				c.SMTP, c.UsernameSMTP, c.Source = next.SMTP, next.UsernameSMTP, lessTrusted(c.Source, next.Source)
 			}
 		}
 	}
 	return found
+}
+
+// lessTrusted is the source of which less is proven. A web server shows a
+// certificate for its name, DNS nothing.
+func lessTrusted(a, b string) string {
+	order := []string{SourcePreset, SourceMX, SourceAutoconfig, SourceSRV, SourceGuess}
+	if slices.Index(order, b) > slices.Index(order, a) {
+		return b
+	}
+	return a
 }
 
 // split takes an address apart; the domain comes in the form of DNS.

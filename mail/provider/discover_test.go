@@ -74,10 +74,15 @@ func TestDiscoverAutoconfig(t *testing.T) {
 				page(autoconfigFile)(rw, r)
 			}
 		}}, []string{autoconfigFound}},
-		"second place":          {map[string]http.HandlerFunc{second: page(autoconfigFile)}, []string{autoconfigFound}},
-		"first is no XML":       {map[string]http.HandlerFunc{first: page("<html><p>parked"), second: page(autoconfigFile)}, []string{autoconfigFound}},
-		"first has no server":   {map[string]http.HandlerFunc{first: page("<clientConfig/>"), second: page(autoconfigFile)}, []string{autoconfigFound}},
-		"sent on by https":      {map[string]http.HandlerFunc{first: http.RedirectHandler("https://"+second, http.StatusFound).ServeHTTP, second: page(autoconfigFile)}, []string{autoconfigFound}},
+		"second place":        {map[string]http.HandlerFunc{second: page(autoconfigFile)}, []string{autoconfigFound}},
+		"first is no XML":     {map[string]http.HandlerFunc{first: page("<html><p>parked"), second: page(autoconfigFile)}, []string{autoconfigFound}},
+		"first has no server": {map[string]http.HandlerFunc{first: page("<clientConfig/>"), second: page(autoconfigFile)}, []string{autoconfigFound}},
+		"sent on by https":    {map[string]http.HandlerFunc{first: http.RedirectHandler("https://"+second, http.StatusFound).ServeHTTP, second: page(autoconfigFile)}, []string{autoconfigFound}},
+		"sent on without the address": {map[string]http.HandlerFunc{first: http.RedirectHandler("https://example.com/elsewhere.xml", http.StatusFound).ServeHTTP, "example.com/elsewhere.xml": func(rw http.ResponseWriter, r *http.Request) {
+			if r.Referer() == "" {
+				page(autoconfigFile)(rw, r)
+			}
+		}}, []string{autoconfigFound}},
 		"sent on for ever":      {map[string]http.HandlerFunc{first: http.RedirectHandler("https://"+first, http.StatusFound).ServeHTTP}, nil},
 		"too large":             {map[string]http.HandlerFunc{first: page("<clientConfig>" + strings.Repeat(" ", maxAutoconfig) + autoconfigFile[strings.Index(autoconfigFile, "<emailProvider"):])}, nil},
 		"nothing but plaintext": {map[string]http.HandlerFunc{first: page(strings.NewReplacer("SSL", "plain", "STARTTLS", "plain").Replace(autoconfigFile))}, nil},
@@ -137,6 +142,12 @@ func TestFillUp(t *testing.T) {
 	w.pages["example.com/.well-known/autoconfig/mail/config-v1.1.xml"] = page(autoconfigFile)
 	w.want(w.discover("a@example.com"),
 		"srv box.example.com:993/tls - out.example.com:587/starttls a@example.com a@example.com", autoconfigFound)
+	// With a half that was guessed the whole is no better than a guess.
+	w = newWorld(t)
+	w.pages["example.com/.well-known/autoconfig/mail/config-v1.1.xml"] = page(strings.ReplaceAll(autoconfigFile, `type="smtp"`, `type="other"`))
+	w.mailServer("smtp.example.com:465", w.tlsGreets(w.cert, "220 ready"))
+	w.want(w.discover("a@example.com")[:1],
+		"guess in.example.com:993/tls in.example.com:995/tls smtp.example.com:465/tls a.x a@example.com")
 }
 
 // TestSilence: servers that say nothing cost a bounded time.

@@ -15,6 +15,17 @@ func RelayOfOtherProduct(host string) (product string, ok bool) {
 		{"Atlassian Jira", []string{".atlassian.net", ".atlassian.com", ".jira.com", ".atl-paas.net"}},
 		{"Zendesk", []string{".zendesk.com"}},
 		{"Freshdesk", []string{".freshdesk.com", ".freshservice.com", ".freshemail.io"}},
+		{"Help Scout", []string{".helpscout.net", ".helpscoutapp.com"}},
+		{"Intercom", []string{".intercom.io", ".intercom-mail.com"}},
+		{"Front", []string{".frontapp.com"}},
+		{"HubSpot", []string{".hubspot.com", ".hubspotemail.net"}},
+		{"ServiceNow", []string{".service-now.com"}},
+		{"Zoho Desk", []string{".zohodesk.com"}},
+		{"HappyFox", []string{".happyfox.com"}},
+		{"Kayako", []string{".kayako.com"}},
+		{"LiveAgent", []string{".ladesk.com"}},
+		{"Gorgias", []string{".gorgias.io", ".gorgias.com"}},
+		{"GitLab.com", []string{".gitlab.com"}},
 	} {
 		for _, domain := range of.domains {
 			if strings.HasSuffix("."+tidy(host), domain) {
