@@ -270,7 +270,7 @@ func screenshot(t *testing.T) string {
 	return b.String()
 }
 
-var passedByRequest = []string{"duplicate", "own", "bounce", "automatic-reply", "automatic", "agent-proof", "agent-unverified", "reply-token", "reply-message-id", "reply-subject", "request-mentions"}
+var passedByRequest = []string{"probe", "duplicate", "own", "bounce", "automatic-reply", "automatic", "agent-proof", "agent-unverified", "reply-token", "reply-message-id", "reply-subject", "request-mentions"}
 
 // week fills the office with what a small company gets, and a hostile mail.
 func week(t *testing.T, lang string) *office {

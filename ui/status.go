@@ -27,6 +27,9 @@ type DeskStatus struct {
 	Name    string     `json:"name"`
 	Mailbox PartStatus `json:"mailbox"`
 	Relay   PartStatus `json:"relay"`
+
+	// Canary is the scheduled round trip, nil where there is none.
+	Canary *PartStatus `json:"canary,omitempty"`
 }
 
 // PartStatus is the state of a mailbox or a relay. A time that is not known is
@@ -41,6 +44,7 @@ type PartStatus struct {
 	Text       string    `json:"-"`
 	Remedy     []string  `json:"remedy"`
 	ServerText string    `json:"server_text"`
+	Links      []string  `json:"-"` // the provider's own pages about it
 }
 
 // LedgerStatus counts mails.
@@ -61,11 +65,12 @@ func Part(h store.Health, provider, lang string) PartStatus {
 		return p
 	}
 	d := diagnose.ExplainStored(diagnose.Stored{
-		Protocol: h.Protocol, Server: h.Server, Step: h.Step, Code: h.Code, Enhanced: h.Enhanced,
+		Protocol: h.Protocol, Server: h.Server, Step: h.Step, Auth: h.Auth, Code: h.Code, Enhanced: h.Enhanced,
 		Text: h.Text, Temporary: h.Temporary, Err: h.Err,
 	}, provider)
 	w := d.In(lang)
 	p.Cause, p.Title, p.Text, p.Remedy, p.ServerText = d.Cause, w.Title, w.Text, w.Remedy, d.ServerText
+	p.Links = d.Links
 	if d.Concerns == diagnose.ConcernsConfiguration {
 		p.Remedy = append(slices.Clone(p.Remedy), WordsIn(lang).Text("remedy.restart"))
 	}

@@ -38,6 +38,11 @@ func (d statusData) OwnRelay(desk DeskStatus) bool {
 	return i >= 0 && len(d.Relays[i].Desks) == 1
 }
 
+// Testable reports whether a part fails and this reader may test it.
+func (d statusData) Testable(p PartStatus) bool {
+	return d.SignedIn && d.HasTests && (p.State == "failing" || p.State == "stopped" || p.State == "waiting" && p.Title != "")
+}
+
 // relay is one way to send and the names of the desks that use it.
 type relay struct {
 	Part  PartStatus
@@ -86,6 +91,11 @@ func (s *Server) status(r *http.Request) (Status, error) {
 	for i := range status.Desks {
 		d := &status.Desks[i]
 		d.Mailbox.ServerText, d.Relay.ServerText = withoutAddresses(d.Mailbox.ServerText), withoutAddresses(d.Relay.ServerText)
+		if d.Canary != nil {
+			canary := *d.Canary
+			canary.ServerText = withoutAddresses(canary.ServerText)
+			d.Canary = &canary
+		}
 	}
 	status.Warnings = slices.Clone(status.Warnings)
 	for i, warning := range status.Warnings {
@@ -147,6 +157,9 @@ func (s *Server) headline(status Status) (mood, words string) {
 	var parts []PartStatus
 	for _, d := range desks {
 		parts = append(parts, d.Mailbox)
+		if d.Canary != nil && d.Canary.State != "waiting" { // that it was not made yet is no news
+			parts = append(parts, *d.Canary)
+		}
 	}
 	for _, r := range sharedRelays(desks) {
 		parts = append(parts, r.Part)

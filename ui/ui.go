@@ -38,6 +38,9 @@ type Deps struct {
 	Logger  *slog.Logger
 	Listen  string // host:port that the page is served at
 	BaseURL string // how people reach it, when that is not Listen; may be ""
+	Tests   *Tests // nil: there is no test page
+
+	Authorize *Authorizer // nil: nobody signs in at a provider
 }
 
 // Server answers the page's requests.
@@ -118,6 +121,7 @@ func (s *Server) functions() template.FuncMap {
 		"number": s.words.Number,
 		"size":   s.words.Size,
 		"words":  func() Words { return s.words },
+		"took":   s.words.Took,
 		"when":   func(t time.Time) moment { return s.moment(t, s.words.When) },
 		"date":   func(t time.Time) moment { return s.moment(t, s.words.Date) },
 	}
@@ -141,7 +145,8 @@ func (s *Server) moment(t time.Time, say func(t, now time.Time) string) moment {
 // Handler is the page.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", s.statusPage)
+	mux.HandleFunc("GET /{$}", s.orCallback(s.statusPage))
+	s.authorizeRoutes(mux)
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /api/v1/status", s.apiStatus)
 	mux.HandleFunc("GET /sign-in", s.signInPage)
@@ -151,6 +156,10 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /requests/{key}", s.private(s.requestPage))
 	mux.HandleFunc("GET /ledger", s.private(s.ledgerPage))
 	mux.HandleFunc("GET /ledger/{id}", s.private(s.entryPage))
+	if s.Tests != nil {
+		mux.HandleFunc("GET /test", s.private(s.testPage))
+		mux.HandleFunc("POST /test", s.private(s.runTest))
+	}
 	mux.HandleFunc("GET /raw/{id}", s.private(s.rawMail))
 	mux.HandleFunc("GET /files/{message}/{part}", s.private(s.attachment))
 	mux.HandleFunc("GET /pictures/{message}/{part}", s.private(s.picture))
@@ -170,12 +179,12 @@ func (s *Server) SignInLink(base string) string {
 // frame is what every page has around its content.
 type frame struct {
 	Lang, Title, Section, Style, Version string
-	SignedIn                             bool
+	SignedIn, HasTests                   bool
 	Refresh                              int // seconds; 0: not by itself
 }
 
 func (s *Server) frame(r *http.Request, section, title string) frame {
-	return frame{Lang: s.words.lang, Title: title, Section: section, Style: s.style, SignedIn: s.signedIn(r)}
+	return frame{Lang: s.words.lang, Title: title, Section: section, Style: s.style, SignedIn: s.signedIn(r), HasTests: s.Tests != nil}
 }
 
 // show writes a page whole or not at all.

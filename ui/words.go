@@ -178,6 +178,50 @@ func (w Words) Date(t, now time.Time) string {
 	return w.Text(key, "clock", t.Format("15:04"), "day", t.Format("2"), "month", month, "year", t.Format("2006"))
 }
 
+// Took writes how long something took, in seconds.
+func (w Words) Took(d time.Duration) string {
+	n := fmt.Sprintf("%.2f", d.Seconds())
+	switch {
+	case d >= 10*time.Second:
+		n = fmt.Sprintf("%.0f", d.Seconds())
+	case d < 5*time.Millisecond:
+		n = "<0.01"
+	}
+	return w.Text("time.took", "n", n)
+}
+
+// Step names a stage of reaching a server, as "Encryption".
+func (w Words) Step(slug string) string { return w.slug("step.", slug, "") }
+
+// Fact names what a stage found out, as "Method".
+func (w Words) Fact(f TestFact) string { return w.slug("fact.", f.Name, "") }
+
+// FactValue is what it found out: numbers as people write them, slugs as
+// words, all else as it is.
+func (w Words) FactValue(f TestFact) string {
+	if text, ok := w.find("fact." + f.Name + "." + f.Value); ok {
+		return text
+	}
+	n, err := strconv.ParseInt(f.Value, 10, 64)
+	switch {
+	case err != nil:
+		return f.Value
+	case f.Name == "size":
+		return w.Size(n)
+	case f.Name == "messages":
+		return w.Number(n)
+	}
+	return f.Value
+}
+
+// TestSection is the heading of a part of a test.
+func (w Words) TestSection(s TestSection) string {
+	return w.Text("test.section."+s.Kind, "desk", s.Desk, "server", s.Server)
+}
+
+// TestNote is the sentence of a note of a test.
+func (w Words) TestNote(n Note) string { return w.Text("test.note."+n.Slug, n.Pairs...) }
+
 // Size writes a number of bytes as people say it, in decimal units.
 func (w Words) Size(n int64) string {
 	units := []string{"B", "kB", "MB", "GB"}
