@@ -6,39 +6,101 @@ import (
 	"time"
 
 	"helpdesk/mail"
+	"helpdesk/mail/diagnose"
 )
 
-// refusedPauses are the pauses after a refused login: a server locks an
+// refusedPauses are the pauses after a refused sign-in: a server locks an
 // account that is tried again and again with a wrong password (promise 8).
 var refusedPauses = [...]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 6 * time.Hour}
 
+// slowPauses are those after failures that mostly need a person or much time.
+// A server that worked before mostly comes back by itself, and customers wait:
+// it is asked at least every quarter of an hour.
+var slowPauses = [...]time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour}
+
+const slowAfterSuccess = 15 * time.Minute
+
+// limitPauses are those after a server said that we ask too often or too much.
+var limitPauses = [...]time.Duration{5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour}
+
+// Causes of the catalogue after which less is asked of a server.
+const (
+	causeConnections = "too-many-connections"
+	causeLoginLimit  = "login-rate-limit"
+	causeAttempts    = "auth-too-many-attempts"
+	causeThrottled   = "throttled"
+	causeQuota       = "smtp-sending-quota"
+)
+
 // backoff says how long to wait after failures that follow each other.
 type backoff struct {
-	failures int // of any kind, since the last success
-	refused  int // logins refused, since the last success
+	provider string // slug of mail/provider, "" for none
+	worked   bool   // the server took us at least once
+	failures int    // of one kind, since the last success
+	kind     string
 }
 
 // reset is for a success.
-func (b *backoff) reset() { *b = backoff{} }
+func (b *backoff) reset() { b.worked, b.failures, b.kind = true, 0, "" }
 
-// next is the pause after err. Other failures than a refused login begin with
-// 5 seconds and double up to 5 minutes, with jitter, so that many desks do not
-// come back to a server at the same moment.
+// next is the pause after err. What passes soon begins with 5 seconds and
+// doubles up to 5 minutes; what passes slowly goes from minutes to hours. Both
+// have jitter, so that many desks do not come back to a server at the same
+// moment. A pause that the server asks for in its own words is obeyed.
 func (b *backoff) next(err error) time.Duration {
-	b.failures++
-	if refusedLogin(err) {
-		pause := refusedPauses[min(b.refused, len(refusedPauses)-1)]
-		b.refused++
-		return pause
+	e, d, ok := explained(err, b.provider)
+	kind := diagnose.RetrySoon // ours, as a locked database
+	if ok {
+		kind = d.Retry
+		if d.Cause == causeConnections || limiting(d.Cause) {
+			kind = d.Cause
+		}
 	}
-	pause := min(5*time.Second<<min(b.failures-1, 6), 5*time.Minute)
-	return pause - rand.N(pause/4)
+	if kind != b.kind {
+		b.kind, b.failures = kind, 0
+	}
+	n := b.failures
+	b.failures++
+	var pause time.Duration
+	switch kind {
+	case diagnose.RetrySoon:
+		pause = min(5*time.Second<<min(n, 6), 5*time.Minute)
+	case diagnose.RetrySlow, diagnose.RetryNever:
+		pause = slowPauses[min(n, len(slowPauses)-1)]
+		if b.worked {
+			pause = min(pause, slowAfterSuccess)
+		}
+	case causeConnections:
+		pause = limitPauses[min(n, len(limitPauses)-1)]
+	default:
+		pause = limitPauses[min(n+1, len(limitPauses)-1)]
+	}
+	pause -= rand.N(pause / 4)
+	if ok {
+		if named := diagnose.Pause(e.Text); named > 0 {
+			pause = max(pause, named+rand.N(named/8+time.Second))
+		}
+	}
+	return pause
 }
 
-// refusedLogin reports whether a server said no to the name and password.
-func refusedLogin(err error) bool {
-	var e *mail.Error
-	return errors.As(err, &e) && e.Step == mail.StepLogin && !e.Temporary
+// limiting reports whether a cause says that a server has had enough of us for
+// a while.
+func limiting(cause string) bool {
+	switch cause {
+	case causeLoginLimit, causeAttempts, causeThrottled, causeQuota:
+		return true
+	}
+	return false
+}
+
+// explained diagnoses a failure. ok is false for one that no server is part
+// of, as a file that cannot be read.
+func explained(err error, provider string) (e *mail.Error, d diagnose.Diagnosis, ok bool) {
+	if !errors.As(err, &e) {
+		return nil, diagnose.Diagnosis{}, false
+	}
+	return e, diagnose.Explain(e, provider), true
 }
 
 // retryPauses are those between attempts to send one mail; the last one repeats.

@@ -29,23 +29,22 @@ type collector struct {
 	now      func() time.Time
 	log      *slog.Logger
 	taken    func(queued bool) // called after each commit
-	subject  string            // of the health table
+	account  *account
+	certs    *certificates
+	subject  string // of the health table
 	attempts backoff
-	idleLost int // connections lost at IDLE
-	came     int // mails committed since the start
+	sparing  time.Time // until then the connection is not held, see sparingFor
+	idleLost int       // connections lost at IDLE
+	came     int       // mails committed since the start
+	news     int       // mails that the last listing showed for the first time
+	again    int       // looks in a row that followed soon; see rest
+	partial  bool      // the server lists a part of its mails at a time
 	breaks   map[uint32]breakage
 	refused  refusals
 	swept    time.Time                 // when the whole mailbox was last looked through
 	aside    map[uint32]store.Position // mails set aside that are tried again in this round
 	old      []uint32                  // mails of before the first start, still to be recorded; nil: not listed yet
 	careful  bool                      // one mail a command: the last fetch broke, nobody knows at which mail
-}
-
-// breakage is where the connection broke in a mail, and how often there.
-type breakage struct {
-	offset int64
-	count  int
-	came   int // collector.came at the first time
 }
 
 // lastsFor is how long a session must last before the next one may follow at
@@ -57,21 +56,51 @@ const lastsFor = time.Minute
 const idleLosses = 3
 
 // run keeps a session open until ctx ends. A session that fails is followed by
-// another after a pause.
+// another after a pause, when the account may be tried.
 func (c *collector) run(ctx context.Context) error {
-	c.health.set(ctx, c.subject, stateWaiting)
+	c.health.begin(ctx, c.subject)
+	var at time.Time // not tried before
 	for {
+		if err := c.account.admit(ctx, at); err != nil {
+			return err
+		}
+		c.attempts.worked = c.attempts.worked || c.account.worked()
 		err := c.session(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		pause := c.attempts.next(err)
-		c.health.fail(ctx, c.subject, err, c.now().Add(pause))
-		if err := wait(ctx, pause, nil); err != nil {
-			return err
+		if errors.Is(err, errSparing) {
+			at = c.now().Add(max(c.poll, sparingPoll))
+			continue
 		}
+		at = c.failed(ctx, err)
 	}
 }
+
+// failed records that the mailbox does not work and returns when it is tried again.
+func (c *collector) failed(ctx context.Context, err error) time.Time {
+	if _, d, ok := explained(err, c.account.provider); ok && d.Cause == causeConnections {
+		c.sparing = c.now().Add(sparingFor)
+	}
+	pause, stop := c.account.failed(ctx, err, &c.attempts)
+	if stop != nil {
+		c.health.stop(ctx, c.subject, stop)
+		return time.Time{} // the account says when
+	}
+	at := c.now().Add(pause)
+	c.health.fail(ctx, c.subject, err, at)
+	return at
+}
+
+// After a server said that there are too many connections, ours is closed
+// between the looks for mail for so long, and the looks are so far apart.
+const (
+	sparingFor  = time.Hour
+	sparingPoll = 5 * time.Minute
+)
+
+// errSparing ends a session in good order, see sparingFor.
+var errSparing = errors.New("the connection is closed until the next look for mail")
 
 // session is one connection, from log-in to its failure.
 func (c *collector) session(ctx context.Context) (err error) {
@@ -79,6 +108,8 @@ func (c *collector) session(ctx context.Context) (err error) {
 		return err
 	}
 	c.fetch.NoIdle = c.fetch.NoIdle || c.idleLost >= idleLosses
+	c.fetch.Numbers = c.number
+	c.fetch.Trace = c.account.trace(ctx, c.certs.noteFor(c.subject))
 	defer func() {
 		var e *mail.Error
 		if errors.As(err, &e) && e.Step == mail.StepIdle && ctx.Err() == nil {
@@ -93,16 +124,14 @@ func (c *collector) session(ctx context.Context) (err error) {
 	stop := context.AfterFunc(ctx, func() { s.Close() })
 	defer stop()
 	c.old = nil
+	c.account.signedIn(ctx)
 	opened := c.now()
 	box, err := c.begin(ctx, s)
 	if err != nil {
 		return err
 	}
 	for {
-		if err := c.tellPending(ctx, s, box); err != nil {
-			return err
-		}
-		if err := c.round(ctx, s, &box); err != nil {
+		if err := c.look(ctx, s, &box); err != nil {
 			return err
 		}
 		if c.now().Sub(opened) >= lastsFor {
@@ -112,8 +141,17 @@ func (c *collector) session(ctx context.Context) (err error) {
 		if !box.SkipDone {
 			continue // old mail is recorded in batches between looks for new mail
 		}
-		if err := s.Wait(ctx, c.poll); err != nil {
+		if c.now().Before(c.sparing) {
+			c.attempts.reset()
+			return errSparing
+		}
+		if err := s.Wait(ctx, c.rest(s)); err != nil {
 			return err
+		}
+		if s.State().UIDValidity != box.UIDValidity { // by POP3 this was another session
+			if box, err = c.begin(ctx, s); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -124,7 +162,7 @@ const sweepEvery = time.Hour
 
 // round takes what is new, and records some of the old mail while that is not
 // done. Mail that the server listed and did not send is asked for again.
-func (c *collector) round(ctx context.Context, s *fetch.Session, box *store.Mailbox) error {
+func (c *collector) round(ctx context.Context, s fetch.Session, box *store.Mailbox) error {
 	began := c.now()
 	from := max(box.NextUID, 1)
 	sweep := began.Sub(c.swept) >= sweepEvery
@@ -139,6 +177,7 @@ func (c *collector) round(ctx context.Context, s *fetch.Session, box *store.Mail
 	if err != nil {
 		return err
 	}
+	c.news = len(fresh)
 	retries, err := c.store.DueRetries(ctx, box.ID, box.UIDValidity, c.now())
 	if err != nil {
 		return fmt.Errorf("reading mails set aside: %w", err)
@@ -203,7 +242,7 @@ func (c *collector) unknown(ctx context.Context, box store.Mailbox, listed []fet
 }
 
 // listedAgain finds which mails set aside are still in the mailbox.
-func (c *collector) listedAgain(ctx context.Context, s *fetch.Session, retries []store.Position) ([]fetch.Listed, error) {
+func (c *collector) listedAgain(ctx context.Context, s fetch.Session, retries []store.Position) ([]fetch.Listed, error) {
 	var again []fetch.Listed
 	c.aside = make(map[uint32]store.Position, len(retries))
 	for _, p := range retries {
@@ -214,6 +253,8 @@ func (c *collector) listedAgain(ctx context.Context, s *fetch.Session, retries [
 		}
 		if len(listed) > 0 && listed[0].UID == p.UID {
 			again = append(again, listed[0])
+		} else if s.State().Partial {
+			continue // it may be listed another time
 		} else if err := c.store.Write(ctx, func(tx *store.Tx) error {
 			return tx.SetRetry(p.MailboxID, p.UIDValidity, p.UID, time.Time{}, p.Breaks)
 		}); err != nil {
@@ -232,17 +273,18 @@ const (
 
 // take fetches mails and takes them, chunk by chunk. It returns those that the
 // server listed and did not send.
-func (c *collector) take(ctx context.Context, s *fetch.Session, box store.Mailbox, mails []fetch.Listed) (missing []uint32, err error) {
+func (c *collector) take(ctx context.Context, s fetch.Session, box store.Mailbox, mails []fetch.Listed) (missing []uint32, err error) {
 	if len(mails) == 0 {
 		return nil, nil
 	}
+	c.partial = s.State().Partial
 	p := c.startPipeline(ctx, box)
 	defer func() {
 		if stopErr := p.stop(); err == nil {
 			err = stopErr
 		}
 		if err == nil {
-			err = c.tell(ctx, s, box, p.committed())
+			err = c.tellTaken(ctx, s, box, p.committed())
 		}
 	}()
 	// Suspects last: what breaks the connection must not keep the others away.
@@ -266,7 +308,7 @@ func (c *collector) take(ctx context.Context, s *fetch.Session, box store.Mailbo
 			return nil, err
 		}
 		missing = append(missing, lost...)
-		if err := c.tell(ctx, s, box, p.committed()); err != nil {
+		if err := c.tellTaken(ctx, s, box, p.committed()); err != nil {
 			return nil, err
 		}
 		mails = mails[n:]
@@ -287,82 +329,4 @@ func (c *collector) chunk(mails []fetch.Listed) int {
 		}
 	}
 	return len(mails)
-}
-
-// How often the connection must break at a mail before it is set aside: in the
-// middle of it, at the same byte; or before its first byte, where it may be
-// the server that is ill and not the mail.
-const (
-	breaksWithin = 2
-	breaksBefore = 4
-)
-
-// Values of breakage.offset where no byte of the mail came.
-const (
-	notBegun = -1 // the connection broke
-	notSent  = -2 // the server went on without it
-)
-
-// broke handles a fetch that failed. A mail at which the connection broke
-// twice at the same byte is set aside; when nobody knows which mail it was,
-// the next fetches ask for one at a time until it shows.
-func (c *collector) broke(ctx context.Context, box store.Mailbox, chunk []fetch.Listed, err error) error {
-	var server *mail.Error
-	if ctx.Err() != nil || !errors.As(err, &server) {
-		return err // ours, as a full spool: no mail is to blame
-	}
-	var interrupted *fetch.Interrupted
-	uid, offset, enough := uint32(0), int64(notBegun), breaksBefore
-	if errors.As(err, &interrupted) && interrupted.Started {
-		uid, offset, enough = interrupted.UID, interrupted.Offset, breaksWithin
-	} else if len(chunk) == 1 {
-		uid = chunk[0].UID
-	}
-	if uid == 0 {
-		c.careful = true
-		return err
-	}
-	b := c.breaks[uid]
-	if b.offset != offset || b.count == 0 {
-		b = breakage{offset: offset, came: c.came}
-	}
-	b.count++
-	c.breaks[uid] = b
-	// Before its first byte it is the mail that is to blame only when others
-	// came through meanwhile, or when it was set aside before.
-	if b.count < enough || (offset == notBegun && c.came == b.came && c.aside[uid].Breaks == 0) {
-		return err
-	}
-	return errors.Join(err, c.setAside(ctx, box, chunk, uid, offset, err.Error()))
-}
-
-// unsent counts how often the server listed a mail and did not send it; the
-// second time it is set aside as one at which the connection breaks.
-func (c *collector) unsent(ctx context.Context, box store.Mailbox, chunk []fetch.Listed, missing []uint32) (again []uint32, err error) {
-	for _, uid := range missing {
-		if b := c.breaks[uid]; b.count == 0 || b.offset != notSent {
-			c.breaks[uid] = breakage{offset: notSent, count: 1}
-			again = append(again, uid)
-		} else if err := c.setAside(ctx, box, chunk, uid, 0, "the server lists this mail and does not send it"); err != nil {
-			return nil, err
-		}
-	}
-	return again, nil
-}
-
-// setAside records that a mail cannot be fetched, so that the others go on,
-// and when it is tried again: after an hour, then twice as long each time, at
-// most a day.
-func (c *collector) setAside(ctx context.Context, box store.Mailbox, chunk []fetch.Listed, uid uint32, offset int64, why string) error {
-	delete(c.breaks, uid)
-	for _, l := range chunk {
-		if l.UID != uid {
-			continue
-		}
-		if err := c.taker.SetAside(ctx, box, desk.Unfetched{UID: uid, Size: l.Size, Offset: offset, Why: why, Before: c.aside[uid]}); err != nil {
-			return fmt.Errorf("setting aside the mail with UID %d: %w", uid, err)
-		}
-		c.log.Warn("mail set aside", "mailbox", c.subject, "uid", uid, "offset", offset, "reason", why)
-	}
-	return nil
 }

@@ -186,7 +186,7 @@ func newIntake(t *testing.T, after string) *intake {
 		t.Fatal(err)
 	}
 	i.set = fetch.Settings{
-		Username: "support@example.com", Password: "secret", MaxSize: 50 << 20, SpoolDir: t.TempDir(), Folder: "INBOX",
+		Login: connect.Login{Username: "support@example.com", Password: "secret"}, MaxSize: 50 << 20, SpoolDir: t.TempDir(), Folder: "INBOX",
 		Settings: connect.Settings{Protocol: "imap", Host: "127.0.0.1", Port: i.line.port(), Security: connect.Plain, IdleTimeout: 30 * time.Second},
 	}
 	log := slog.New(slog.DiscardHandler)
@@ -195,6 +195,7 @@ func newIntake(t *testing.T, after string) *intake {
 		store: i.store, taker: &desk.Taker{Store: i.store, Signer: signer, Now: i.now}, health: newHealth(i.store, i.now, log),
 		now: i.now, log: log, subject: "mailbox:1", breaks: map[uint32]breakage{}, taken: func(bool) {},
 	}
+	i.c.account = newTestAccount("mailbox:1", i.store, i.now, wait)
 	return i
 }
 

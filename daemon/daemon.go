@@ -48,6 +48,8 @@ type Options struct {
 	Logger  *slog.Logger
 	Now     func() time.Time // nil: time.Now
 	Ready   func(Info)       // called once page and control answer; may be nil
+
+	wait func(context.Context, time.Duration, <-chan struct{}) error // nil: by the computer's clock
 }
 
 // Info is what a caller of Run may want to know of the running daemon.
@@ -67,11 +69,21 @@ type daemon struct {
 	super    *supervisor
 	started  time.Time
 	desks    []*runningDesk
-	fuses    map[string]*fuse // by health subject of the relay
+	fuses    map[string]*fuse    // by health subject of the relay
+	accounts map[string]*account // by health subject of mailbox or relay
+	salt     []byte              // of what tells settings of accounts apart
+	certs    *certificates
+	alarms   *alarms
+	pageLink string // of the page, for mail
+	tokens   *tokens
+	consents *consents
 	deliver  []*deliverer
 	newMail  chan struct{} // wakes the search index
 	page     *ui.Server
 	spoolDir string
+
+	// tokensFor stands for tokens in a process beside the daemon.
+	tokensFor func(*config.Server) func(context.Context) (string, error)
 }
 
 // runningDesk is a desk of the configuration and what runs for it.
@@ -91,6 +103,9 @@ func Run(ctx context.Context, o Options) error {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.wait == nil {
+		o.wait = wait
+	}
 	dir := o.Config.DataDir
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("making data_dir: %w", err)
@@ -100,7 +115,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer lock.Release()
-	d := &daemon{Options: o, started: o.Now(), super: &supervisor{log: o.Logger}, newMail: make(chan struct{}, 1), fuses: make(map[string]*fuse)}
+	d := &daemon{Options: o, started: o.Now(), super: &supervisor{log: o.Logger}, newMail: make(chan struct{}, 1), fuses: make(map[string]*fuse), accounts: make(map[string]*account), certs: &certificates{}}
 	if d.spoolDir, err = sweepSpool(dir); err != nil {
 		return err
 	}
@@ -113,6 +128,11 @@ func Run(ctx context.Context, o Options) error {
 		}
 	}()
 	d.health = newHealth(d.store, o.Now, o.Logger)
+	d.tokens = newTokens(d.store, dir, o.Now, o.Logger)
+	d.consents = newConsents(d)
+	if err := d.health.load(ctx); err != nil {
+		return err
+	}
 	if err := d.prepare(ctx); err != nil {
 		return err
 	}
@@ -143,6 +163,9 @@ func (d *daemon) prepare(ctx context.Context) error {
 	if d.signer, err = d.signingKey(ctx); err != nil {
 		return err
 	}
+	if err := d.readSalt(ctx); err != nil {
+		return err
+	}
 	relays := make(map[string]*deliverer)
 	for i := range d.Config.Desks {
 		r, err := d.prepareDesk(ctx, &d.Config.Desks[i])
@@ -163,15 +186,18 @@ func (d *daemon) prepare(ctx context.Context) error {
 		one.desks[r.settings.ID] = r.settings
 		one.ids = append(one.ids, r.settings.ID)
 	}
+	d.alarms = d.newAlarms()
 	return nil
 }
 
+// signingKeyName is where the store has the key of our Message-IDs.
+const signingKeyName = "signing_key"
+
 // signingKey reads the key of our Message-IDs, or makes it at the first start.
 func (d *daemon) signingKey(ctx context.Context) (*desk.Signer, error) {
-	const name = "signing_key"
 	var text string
 	err := d.store.Write(ctx, func(tx *store.Tx) error {
-		found, ok, err := tx.Meta(ctx, name)
+		found, ok, err := tx.Meta(ctx, signingKeyName)
 		if err != nil {
 			return err
 		}
@@ -183,7 +209,7 @@ func (d *daemon) signingKey(ctx context.Context) (*desk.Signer, error) {
 			return err
 		}
 		text = hex.EncodeToString(key)
-		return tx.SetMeta(name, text)
+		return tx.SetMeta(signingKeyName, text)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the signing key: %w", err)
@@ -203,8 +229,22 @@ func (d *daemon) prepareDesk(ctx context.Context, c *config.Desk) (*runningDesk,
 	}); err != nil {
 		return nil, fmt.Errorf("preparing desk %q: %w", c.Name, err)
 	}
+	s := d.deskSettings(stored.ID, c)
+	relay := "relay"
+	if c.OwnRelay {
+		relay = "relay:" + strconv.FormatInt(stored.ID, 10)
+	}
+	r := &runningDesk{conf: c, settings: s, relay: relay}
+	if len(c.Closed) == 0 {
+		r.collector = d.newCollector(r)
+	}
+	return r, nil
+}
+
+// deskSettings is a desk of the configuration as deciding and writing need it.
+func (d *daemon) deskSettings(id int64, c *config.Desk) *desk.Settings {
 	s := &desk.Settings{
-		ID: stored.ID, Key: c.Key, Name: c.Name, Address: c.Address, Aliases: c.Aliases, Language: c.Language,
+		ID: id, Key: c.Key, Name: c.Name, Address: c.Address, Aliases: c.Aliases, Language: c.Language,
 		AuthservID: c.AuthservID, Sender: c.Sender(), ReplyTo: c.ReplyAddress(), BaseURL: d.Config.UI.BaseURL,
 		Type: c.Mailbox.RequestType, After: c.Mailbox.After, MoveTo: c.Mailbox.MoveTo, Silent: !c.Relay.Enabled,
 	}
@@ -216,15 +256,7 @@ func (d *daemon) prepareDesk(ctx context.Context, c *config.Desk) (*runningDesk,
 	for _, email := range c.Agents {
 		s.Agents = append(s.Agents, agent(d.Config, email))
 	}
-	relay := "relay"
-	if c.OwnRelay {
-		relay = "relay:" + strconv.FormatInt(stored.ID, 10)
-	}
-	r := &runningDesk{conf: c, settings: s, relay: relay}
-	if len(c.Closed) == 0 {
-		r.collector = d.newCollector(r)
-	}
-	return r, nil
+	return s
 }
 
 // agent is the person behind an address in a desk's list of agents.
@@ -242,42 +274,55 @@ func (d *daemon) newDeliverer(r *config.Relay, subject string) *deliverer {
 	f := &fuse{perMinute: r.MaxPerMinute, now: d.Now}
 	d.fuses[subject] = f
 	return &deliverer{
-		desks: make(map[int64]*desk.Settings),
-		settings: func() (send.Settings, error) {
-			s := send.Settings{Anonymous: r.Anonymous, Username: r.Username, Auth: r.Auth, Helo: r.Helo}
-			var err error
-			if s.Settings, err = d.reach("smtp", &r.Server); err != nil || r.Anonymous {
-				return s, err
-			}
-			s.Password, err = r.ResolvePassword()
-			return s, err
-		},
-		store: d.store, renderer: &desk.Renderer{Store: d.store, Signer: d.signer}, health: d.health, fuse: f,
-		now: d.Now, log: d.Logger, kick: make(chan struct{}, 1), subject: subject,
+		desks:    make(map[int64]*desk.Settings),
+		settings: func() (send.Settings, error) { return d.relaySettings(r) },
+		store:    d.store, renderer: &desk.Renderer{Store: d.store, Signer: d.signer, Alarm: d.alarmText}, health: d.health, fuse: f,
+		account: d.newAccount(subject, &r.Server, r.Anonymous), certs: d.certs, attempts: backoff{provider: r.Provider()},
+		now: d.Now, wait: d.wait, log: d.Logger, kick: make(chan struct{}, 1), subject: subject,
 	}
 }
 
 func (d *daemon) newCollector(r *runningDesk) *collector {
 	m := &r.conf.Mailbox
 	return &collector{
-		desk: r.settings,
-		settings: func() (fetch.Settings, error) {
-			s := fetch.Settings{
-				Username: m.Username, Folder: m.Folder, NoIdle: !m.Idle, MaxSize: int64(m.MaxSize), SpoolDir: d.spoolDir,
-				Name: "helpdesk", Version: d.Version,
-			}
-			var err error
-			if s.Settings, err = d.reach("imap", &m.Server); err != nil {
-				return s, err
-			}
-			s.Password, err = m.ResolvePassword()
-			return s, err
-		},
-		poll: time.Duration(m.Poll), process: m.Backlog == config.BacklogProcess,
+		desk:     r.settings,
+		settings: func() (fetch.Settings, error) { return d.mailboxSettings(m) },
+		poll:     time.Duration(m.Poll), process: m.Backlog == config.BacklogProcess,
 		store: d.store, taker: &desk.Taker{Store: d.store, Signer: d.signer, Now: d.Now}, health: d.health,
+		account: d.newAccount(r.mailbox(), &m.Server, false), certs: d.certs, attempts: backoff{provider: m.Provider()},
 		now: d.Now, log: d.Logger, subject: r.mailbox(), breaks: make(map[uint32]breakage),
 		taken: d.taken,
 	}
+}
+
+// mailboxSettings turns a mailbox of the configuration into what mail/fetch wants.
+func (d *daemon) mailboxSettings(m *config.Mailbox) (fetch.Settings, error) {
+	s := fetch.Settings{
+		Login: connect.Login{Username: m.Username, Auth: m.Auth}, Folder: m.Folder, NoIdle: !m.Idle, MaxSize: int64(m.MaxSize), SpoolDir: d.spoolDir,
+		Name: "helpdesk", Version: d.Version,
+	}
+	var err error
+	if m.Protocol == config.POP3 {
+		s.Folder, s.Delete = "", m.After == config.AfterDelete
+	}
+	if s.Settings, err = d.reach(m.Protocol, &m.Server); err != nil {
+		return s, err
+	}
+	d.byToken(&s.Login, &m.Server)
+	s.Password, err = m.ResolvePassword()
+	return s, err
+}
+
+// relaySettings turns a relay of the configuration into what mail/send wants.
+func (d *daemon) relaySettings(r *config.Relay) (send.Settings, error) {
+	s := send.Settings{Anonymous: r.Anonymous, Login: connect.Login{Username: r.Username, Auth: r.Auth}, Helo: r.Helo}
+	var err error
+	if s.Settings, err = d.reach("smtp", &r.Server); err != nil || r.Anonymous {
+		return s, err
+	}
+	d.byToken(&s.Login, &r.Server)
+	s.Password, err = r.ResolvePassword()
+	return s, err
 }
 
 // reach turns a server of the configuration into what mail/connect wants.
@@ -288,8 +333,13 @@ func (d *daemon) reach(protocol string, s *config.Server) (connect.Settings, err
 	if err != nil {
 		return connect.Settings{}, err
 	}
+	keys, err := d.Config.ClientKeys(s.ClientKey)
+	if err != nil {
+		return connect.Settings{}, err
+	}
 	return connect.Settings{
-		Protocol: protocol, Host: s.Host, Port: s.Port, Security: connect.Security(s.Security), Roots: roots, AllowPlaintext: s.AllowPlaintext,
+		Protocol: protocol, Host: s.Host, Port: s.Port, Security: connect.Security(s.Security), AllowPlaintext: s.AllowPlaintext,
+		Roots: roots, Pins: d.Config.Pins(s.Trust), Keys: keys, Proxy: string(s.Proxy),
 	}, nil
 }
 
@@ -306,7 +356,10 @@ func (d *daemon) taken(queued bool) {
 // serve starts all loops and waits for their end.
 func (d *daemon) serve(ctx context.Context, listener net.Listener) error {
 	var err error
+	d.pageLink = d.pageURL(listener.Addr().String())
+	trials := d.newTrials()
 	d.page, err = ui.New(ui.Deps{
+		Tests: &ui.Tests{Targets: trials.Targets, Run: trials.Run}, Authorize: d.consents.pages(),
 		Store: d.store, Status: d.status, Healthy: d.super.healthy, Lang: d.Config.Language, Now: d.Now,
 		Logger: d.Logger, Listen: listener.Addr().String(), BaseURL: d.Config.UI.BaseURL,
 	})
@@ -328,7 +381,13 @@ func (d *daemon) serve(ctx context.Context, listener net.Listener) error {
 	for _, one := range d.deliver {
 		d.super.start(ctx, one.subject, one.run)
 	}
+	for _, r := range d.desks {
+		if r.canary() != "" {
+			d.super.start(ctx, r.canary(), d.newCanary(r, trials).run)
+		}
+	}
 	d.super.start(ctx, "index", d.index)
+	d.super.start(ctx, "alarms", d.alarms.run)
 	d.super.start(ctx, "page", func(ctx context.Context) error { return servePage(ctx, listener, d.page.Handler()) })
 	base := "http://" + listener.Addr().String()
 	d.Logger.Info("running", "version", d.Version, "page", base, "desks", len(d.desks))

@@ -9,7 +9,6 @@ import (
 
 	"helpdesk/daemon/desk"
 	"helpdesk/mail"
-	"helpdesk/mail/diagnose"
 	"helpdesk/mail/send"
 	"helpdesk/store"
 )
@@ -23,17 +22,22 @@ type deliverer struct {
 	store    *store.Store
 	renderer *desk.Renderer
 	health   *health
+	account  *account
+	certs    *certificates
 	fuse     *fuse
 	now      func() time.Time
+	wait     func(context.Context, time.Duration, <-chan struct{}) error
 	log      *slog.Logger
 	kick     chan struct{}
 	subject  string // of the health table
 	attempts backoff
 	session  *send.Session
-	unsaved  *store.OutboxLine // what became of a mail and could not be recorded
-	broke    map[int64]int     // line at which the connection broke: value of sent then
-	inRow    int               // connections that broke since the last real answer
-	sent     int               // mails that the relay accepted
+	unsaved  *store.OutboxLine  // what became of a mail and could not be recorded
+	broke    map[int64]accepted // line that the relay would not take, not for its own sake: what it had accepted then
+	held     map[int64]*hold    // by desk: the relay refuses its sender
+	inRow    int                // connections that broke since the last real answer
+	deferred int                // mails in a row of which the relay said that it cannot take them just now
+	accepted map[int64]int      // mails that the relay accepted, by desk; 0: in all
 }
 
 // linger is how long a connection without work is kept.
@@ -41,7 +45,7 @@ const linger = 20 * time.Second
 
 // run sends what is due until ctx ends.
 func (d *deliverer) run(ctx context.Context) error {
-	d.health.set(ctx, d.subject, stateWaiting)
+	d.health.begin(ctx, d.subject)
 	defer func() {
 		if d.session != nil {
 			d.session.Abort()
@@ -50,11 +54,16 @@ func (d *deliverer) run(ctx context.Context) error {
 	}()
 	stop := context.AfterFunc(ctx, func() { signal(d.kick) })
 	defer stop()
+	var at time.Time // not tried before
 	for reached := false; ; {
+		if err := d.account.admit(ctx, at); err != nil {
+			return err
+		}
+		d.attempts.worked = d.attempts.worked || d.account.worked()
 		if err := d.saveAgain(ctx); err != nil {
 			return err
 		}
-		lines, err := d.store.DueOutbox(ctx, d.ids, d.now(), 50)
+		lines, err := d.store.DueOutbox(ctx, d.free(), d.now(), 50)
 		if err != nil {
 			return fmt.Errorf("reading the outbox: %w", err)
 		}
@@ -64,10 +73,12 @@ func (d *deliverer) run(ctx context.Context) error {
 			}
 			continue
 		}
-		// The first time the relay is tried without mail too: a wrong
-		// password is seen when it was written, not when a customer waits.
+		// The first time, and after it was not reached, the relay is tried without
+		// mail too: a wrong password is seen when it was written, not when a
+		// customer waits, and so is that it works again.
 		err = d.batch(ctx, lines)
-		if reached = reached || err == nil; err == nil {
+		if err == nil {
+			reached = true
 			continue
 		}
 		if ctx.Err() != nil {
@@ -77,34 +88,53 @@ func (d *deliverer) run(ctx context.Context) error {
 		if errors.Is(err, errAgain) {
 			continue
 		}
-		pause := d.attempts.next(err)
-		d.health.fail(ctx, d.subject, err, d.now().Add(pause))
-		if err := wait(ctx, pause, nil); err != nil {
-			return err
-		}
+		reached = reached && overMail(err)
+		at = d.failed(ctx, err)
 	}
+}
+
+// failed records that the relay does not work and returns when it is tried again.
+func (d *deliverer) failed(ctx context.Context, err error) time.Time {
+	pause, stop := d.account.failed(ctx, err, &d.attempts)
+	if stop != nil {
+		d.health.stop(ctx, d.subject, stop)
+		return time.Time{} // the account says when
+	}
+	at := d.now().Add(pause)
+	d.health.fail(ctx, d.subject, err, at)
+	return at
+}
+
+// overMail reports whether a failure came while a mail was handed over: the
+// next mail is the one to see whether it has passed.
+func overMail(err error) bool {
+	var e *mail.Error
+	return errors.As(err, &e) && (e.Step == mail.StepMailFrom || e.Step == mail.StepRcptTo || e.Step == mail.StepData)
 }
 
 // rest waits for the next due line or a kick; a connection that stays idle is
 // closed, as servers do it to us.
 func (d *deliverer) rest(ctx context.Context) error {
 	pause := time.Hour
-	next, err := d.store.NextDue(ctx, d.ids)
+	next, err := d.store.NextDue(ctx, d.free())
 	if err != nil {
 		return fmt.Errorf("reading the outbox: %w", err)
+	}
+	if freed := d.nextFree(); next.IsZero() || !freed.IsZero() && freed.Before(next) {
+		next = freed
 	}
 	if !next.IsZero() {
 		pause = max(next.Sub(d.now()), time.Millisecond)
 	}
 	if d.session != nil && pause > linger {
-		began := time.Now()
-		if err := wait(ctx, linger, d.kick); err != nil || time.Since(began) < linger {
+		began := d.now()
+		if err := d.wait(ctx, linger, d.kick); err != nil || d.now().Sub(began) < linger {
 			return err // kicked: there may be work
 		}
 		d.hangUp()
 		return nil
 	}
-	return wait(ctx, pause, d.kick)
+	return d.wait(ctx, pause, d.kick)
 }
 
 // stopGrace is how long a mail under way may take to end when we are told to
@@ -138,6 +168,9 @@ func (d *deliverer) batch(ctx context.Context, lines []store.OutboxLine) error {
 		d.works(ctx)
 	}
 	for _, line := range lines {
+		if d.holds(line.DeskID) {
+			continue
+		}
 		if err := d.fuse.wait(ctx); err != nil {
 			return err
 		}
@@ -166,23 +199,27 @@ func (d *deliverer) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	settings.Trace = d.account.trace(ctx, d.certs.noteFor(d.subject))
 	if d.session, err = send.Open(ctx, settings); err != nil {
 		d.session = nil
 		return err
 	}
+	d.account.signedIn(ctx)
 	return nil
 }
 
 // one sends one line and records what came of it.
 func (d *deliverer) one(ctx context.Context, line store.OutboxLine) error {
 	s := d.desks[line.DeskID]
-	suspended, err := d.store.SuspendedAt(ctx, line.To.Key())
-	if err != nil {
-		return fmt.Errorf("looking up suspended addresses: %w", err)
-	}
-	if suspended {
-		line.State, line.Cause = store.OutboxSuspended, "suspended"
-		return d.save(ctx, line)
+	if line.Event != desk.EventAlarm { // a bounce must not keep the next alarm away
+		suspended, err := d.store.SuspendedAt(ctx, line.To.Key())
+		if err != nil {
+			return fmt.Errorf("looking up suspended addresses: %w", err)
+		}
+		if suspended {
+			line.State, line.Cause = store.OutboxSuspended, "suspended"
+			return d.save(ctx, line)
+		}
 	}
 	o, err := d.renderer.Render(ctx, s, line, d.session.MaxSize())
 	if err != nil {
@@ -199,67 +236,16 @@ func (d *deliverer) one(ctx context.Context, line store.OutboxLine) error {
 	if err != nil && ctx.Err() != nil && !data(err) {
 		return ctx.Err() // we stop; the relay did not accept it
 	}
-	now := d.now()
-	if err == nil {
-		line.State, line.SentAt, line.Cause, line.Error = store.OutboxSent, now, "", ""
-		line.Attempts++
-		d.fuse.sent()
-		d.sent++
-		d.answered(ctx, line.ID)
-		d.log.Info("sent", "outbox", line.ID, "event", line.Event, "request", line.Request)
-		// The relay has it: this must be on record even when we are told to stop now.
-		return d.save(context.WithoutCancel(ctx), line)
+	if err != nil {
+		return d.refused(ctx, line, err)
 	}
-	var e *mail.Error
-	if !errors.As(err, &e) {
-		e = &mail.Error{Protocol: "smtp", Step: mail.StepData, Temporary: true, Err: err}
-	}
-	if concernsRelay(e) {
-		if err := d.broken(ctx, line, e); err != nil {
-			return err
-		}
-	} else {
-		d.answered(ctx, line.ID)
-	}
-	judge(&line, e, now)
-	d.log.Warn("not sent", "outbox", line.ID, "event", line.Event, "request", line.Request, "state", line.State, "attempts", line.Attempts, "error", e)
+	line.State, line.SentAt, line.Cause, line.Error = store.OutboxSent, d.now(), "", ""
+	line.Attempts++
+	d.fuse.sent()
+	d.taken(ctx, line)
+	d.log.Info("sent", "outbox", line.ID, "event", line.Event, "request", line.Request)
+	// The relay has it: this must be on record even when we are told to stop now.
 	return d.save(context.WithoutCancel(ctx), line)
-}
-
-// answered notes that the relay gave a real answer about a mail: it works.
-func (d *deliverer) answered(ctx context.Context, id int64) {
-	d.inRow = 0
-	delete(d.broke, id)
-	d.works(ctx)
-}
-
-// broken handles a failure that looks like the relay's. Nothing is counted
-// against the mail, and the others go first for a minute; but when the relay
-// took another mail since it broke at this one, this one is to blame, and nil
-// comes back. A single closed connection is the relay's right while it lay
-// idle: one more is tried at once.
-func (d *deliverer) broken(ctx context.Context, line store.OutboxLine, e *mail.Error) error {
-	if e.Step == mail.StepLogin || e.Code == "530" || e.Code == "535" {
-		return e
-	}
-	if sent, before := d.broke[line.ID]; before && d.sent > sent {
-		delete(d.broke, line.ID)
-		return nil
-	} else if !before {
-		if d.broke == nil {
-			d.broke = make(map[int64]int)
-		}
-		d.broke[line.ID] = d.sent
-	}
-	d.inRow++
-	if d.inRow == 1 && e.Code == "" {
-		return errAgain
-	}
-	line.NextAt = d.now().Add(time.Minute)
-	if err := d.save(ctx, line); err != nil {
-		return err
-	}
-	return e
 }
 
 // saveAgain records what could not be recorded before. Until it can, nothing
@@ -273,57 +259,11 @@ func (d *deliverer) saveAgain(ctx context.Context) error {
 		}
 		pause := d.attempts.next(err)
 		d.health.fail(ctx, d.subject, err, d.now().Add(pause))
-		if err := wait(ctx, pause, nil); err != nil {
+		if err := d.account.wait(ctx, pause, nil); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// triesAtLeast is how often a mail is tried before it is given up: days without
-// a relay, or with this computer switched off, are no tries.
-const triesAtLeast = 10
-
-// data reports whether the mail's text was under way: the relay may have it.
-func data(err error) bool {
-	var e *mail.Error
-	return errors.As(err, &e) && e.Step == mail.StepData
-}
-
-// concernsRelay reports whether a failure is the relay's and not the mail's:
-// the connection broke before the text was under way, the service closes
-// (421), or it wants another login (530, 535, RFC 4954 section 6).
-func concernsRelay(e *mail.Error) bool {
-	switch e.Code {
-	case "421", "530", "535":
-		return true
-	case "":
-		return e.Step != mail.StepData
-	}
-	return false
-}
-
-// judge counts an attempt: a 5xx ends it, anything else is tried again with
-// growing pauses for five days.
-func judge(line *store.OutboxLine, e *mail.Error, now time.Time) {
-	line.Attempts++
-	if line.FirstAt.IsZero() {
-		line.FirstAt = now
-	}
-	words := e.Text
-	if words == "" && e.Err != nil {
-		words = e.Err.Error()
-	}
-	line.Error = join(e.Code, e.Enhanced, words)
-	line.Cause = diagnose.Explain(e, "").Cause
-	switch {
-	case !e.Temporary:
-		line.State = store.OutboxFailed
-	case now.Sub(line.FirstAt) >= giveUpAfter && line.Attempts >= triesAtLeast:
-		line.State, line.Cause = store.OutboxFailed, "expired"
-	default:
-		line.NextAt = now.Add(retryPause(line.Attempts))
-	}
 }
 
 func join(parts ...string) string {

@@ -40,6 +40,18 @@ func (p *postOffice) now() time.Time {
 	return p.time
 }
 
+// wait lets the pauses of a relay that does not work go by: a moment of the
+// real time for what the test's clock is moved on.
+func (p *postOffice) wait(ctx context.Context, d time.Duration, kick <-chan struct{}) error {
+	if err := wait(ctx, time.Millisecond, kick); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.time = p.time.Add(d)
+	p.mu.Unlock()
+	return nil
+}
+
 // set changes what the relay answers, and moves the clock on.
 func (p *postOffice) set(later time.Duration, rcpt func(string) error, data func() error) {
 	p.mu.Lock()
@@ -87,7 +99,7 @@ func newPostOffice(t *testing.T, change func(*send.Settings)) *postOffice {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	settings := send.Settings{Username: "support@example.com", Password: "secret", Settings: connect.Settings{
+	settings := send.Settings{Login: connect.Login{Username: "support@example.com", Password: "secret"}, Settings: connect.Settings{
 		Protocol: "smtp", Host: p.relay.SMTP.Host, Port: p.relay.SMTP.Port, Security: connect.Plain, IdleTimeout: 5 * time.Second,
 	}}
 	if change != nil {
@@ -97,8 +109,9 @@ func newPostOffice(t *testing.T, change func(*send.Settings)) *postOffice {
 	p.d = &deliverer{
 		desks: map[int64]*desk.Settings{}, settings: func() (send.Settings, error) { return settings, nil }, store: p.store,
 		renderer: &desk.Renderer{Store: p.store, Signer: signer}, health: newHealth(p.store, p.now, log), fuse: &fuse{now: p.now},
-		now: p.now, log: log, kick: make(chan struct{}, 1), subject: "relay",
+		now: p.now, wait: wait, log: log, kick: make(chan struct{}, 1), subject: "relay",
 	}
+	p.d.account = newTestAccount("relay", p.store, p.now, p.wait)
 	if err := p.store.Write(t.Context(), func(tx *store.Tx) error {
 		stored, err := tx.EnsureDesk(s.Address, s.Key, s.Name)
 		s.ID = stored.ID
@@ -249,11 +262,12 @@ func TestDeliverRelayFails(t *testing.T) {
 		name   string
 		change func(*send.Settings)
 		rcpt   func(string) error
+		state  string
 	}{
-		{"nobody listens", func(s *send.Settings) { s.Port = 1 }, nil},
-		{"the login is refused", func(s *send.Settings) { s.Password = "wrong" }, nil},
-		{"the service closes", nil, closing},
-		{"a login is wanted", func(s *send.Settings) { s.Anonymous = true }, nil},
+		{"nobody listens", func(s *send.Settings) { s.Port = 1 }, nil, stateFailing},
+		{"the login is refused", func(s *send.Settings) { s.Password = "wrong" }, nil, stateStopped},
+		{"the service closes", nil, closing, stateFailing},
+		{"a login is wanted", func(s *send.Settings) { s.Anonymous = true }, nil, stateFailing},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPostOffice(t, c.change)
@@ -261,12 +275,15 @@ func TestDeliverRelayFails(t *testing.T) {
 			ids := []int64{p.queue("taro@customer.test"), p.queue("jiro@customer.test")}
 			p.run()
 			h := p.failing()
+			if c.state != h.State {
+				t.Errorf("the relay is %s, want %s", h.State, c.state)
+			}
 			for _, id := range ids {
 				if l := p.until(id, "the line waits", state(store.OutboxWaiting)); l.Attempts != 0 || !l.FirstAt.IsZero() {
 					t.Errorf("an attempt was counted: %+v", l)
 				}
 			}
-			if pause := h.NextPoll.Sub(p.now()); pause < time.Second || pause > 2*time.Minute {
+			if pause := h.NextPoll.Sub(h.LastPoll); c.state == stateFailing && (pause < time.Second || pause > 2*time.Minute) {
 				t.Errorf("it is tried again after %s", pause)
 			}
 		})
@@ -279,7 +296,7 @@ func (p *postOffice) failing() store.Health {
 	ctx, cancel := context.WithTimeout(p.t.Context(), 30*time.Second)
 	defer cancel()
 	for ctx.Err() == nil {
-		if h := p.d.health.part("relay"); h.State == stateFailing {
+		if h := p.d.health.part("relay"); broken(h.State) {
 			return h
 		}
 		if err := wait(ctx, 2*time.Millisecond, nil); err != nil {
@@ -360,28 +377,5 @@ func TestFuse(t *testing.T) {
 	now = now.Add(30 * time.Second)
 	if f.pause() != 0 {
 		t.Error("the fuse still holds after a minute")
-	}
-}
-
-// A refused login is tried again more and more seldom, other failures soon.
-func TestBackoff(t *testing.T) {
-	refused := &mail.Error{Protocol: "imap", Step: mail.StepLogin, Code: "AUTHENTICATIONFAILED"}
-	var b backoff
-	var tries int
-	for total := time.Duration(0); total < 24*time.Hour; tries++ {
-		total += b.next(refused)
-	}
-	if tries > 12 {
-		t.Errorf("%d log-ins in a day after a refused one, want at most 12", tries)
-	}
-	b.reset()
-	if pause := b.next(errors.New("network")); pause > 5*time.Second || pause < 3*time.Second {
-		t.Errorf("the first pause after a network failure is %s", pause)
-	}
-	for range 20 {
-		b.next(errors.New("network"))
-	}
-	if pause := b.next(errors.New("network")); pause > 5*time.Minute || pause < 3*time.Minute {
-		t.Errorf("the pause after many failures is %s", pause)
 	}
 }

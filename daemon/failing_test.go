@@ -19,13 +19,13 @@ import (
 // and the daemon goes on.
 func TestFailing(t *testing.T) {
 	for _, c := range []struct {
-		name, cause string
-		change      func(*office)
+		name, cause, state string
+		change             func(*office)
 	}{
-		{"unreachable server", "net-refused", func(o *office) { o.set.IMAPPort = "1" }},
-		{"refused login", "auth-bad-credentials", func(o *office) { o.set.Password = "wrong-password" }},
-		{"wrong certificate", "tls-hostname-mismatch", func(o *office) { o.set.IMAPHost, o.set.IMAPPort = split(o.t, otherName(o.t, o.hosts.IMAPS)) }},
-		{"unknown certificate", "tls-unknown-authority", func(o *office) {
+		{"unreachable server", "net-refused", "failing", func(o *office) { o.set.IMAPPort = "1" }},
+		{"refused login", "auth-bad-credentials", "stopped", func(o *office) { o.set.Password = "wrong-password" }},
+		{"wrong certificate", "tls-hostname-mismatch", "failing", func(o *office) { o.set.IMAPHost, o.set.IMAPPort = split(o.t, otherName(o.t, o.hosts.IMAPS)) }},
+		{"unknown certificate", "tls-unknown-authority", "failing", func(o *office) {
 			other := newOtherCertificate(o.t)
 			if err := os.WriteFile(o.set.CertFile, other, 0o600); err != nil {
 				o.t.Fatal(err)
@@ -38,9 +38,14 @@ func TestFailing(t *testing.T) {
 			c.change(o)
 			o.writeConfig()
 			o.start()
+			o.eventually("what is wrong is shown", func(ctx context.Context) (bool, error) {
+				s, err := o.info.Status(ctx)
+				return err == nil && s.Desks[0].Mailbox.Cause == c.cause, err
+			})
+			o.clock.Store(int64(4 * time.Minute)) // no blip any more
 			o.eventually("the mailbox is shown as failing", func(ctx context.Context) (bool, error) {
 				s, err := o.info.Status(ctx)
-				if err != nil || s.Desks[0].Mailbox.State != "failing" {
+				if err != nil || s.Desks[0].Mailbox.State != c.state {
 					return false, err
 				}
 				part := s.Desks[0].Mailbox

@@ -13,11 +13,11 @@ import (
 // begin finds out where we are in a mailbox that was just opened: a first
 // start draws the line below which mail is old, a changed UIDVALIDITY is
 // matched with what we know, anything else goes on where it stopped.
-func (c *collector) begin(ctx context.Context, s *fetch.Session) (store.Mailbox, error) {
+func (c *collector) begin(ctx context.Context, s fetch.Session) (store.Mailbox, error) {
 	state := s.State()
 	var box store.Mailbox
 	err := c.store.Write(ctx, func(tx *store.Tx) (err error) {
-		box, _, err = tx.EnsureMailbox(c.desk.ID, "imap", c.fetch.Host, c.fetch.Username, c.fetch.Folder)
+		box, err = c.mailbox(tx)
 		return err
 	})
 	if err != nil {
@@ -34,10 +34,16 @@ func (c *collector) begin(ctx context.Context, s *fetch.Session) (store.Mailbox,
 	return box, nil
 }
 
+// mailbox is ours as the store knows it.
+func (c *collector) mailbox(tx *store.Tx) (store.Mailbox, error) {
+	box, _, err := tx.EnsureMailbox(c.desk.ID, c.fetch.Protocol, c.fetch.Host, c.fetch.Username, c.fetch.Folder)
+	return box, err
+}
+
 // firstStart draws the line: all that lies there now is old, whatever comes
 // later is new. UIDNEXT of the SELECT tells it; a server that does not give it
 // is asked for its last mail.
-func (c *collector) firstStart(ctx context.Context, s *fetch.Session, box store.Mailbox) (store.Mailbox, error) {
+func (c *collector) firstStart(ctx context.Context, s fetch.Session, box store.Mailbox) (store.Mailbox, error) {
 	state := s.State()
 	line := state.UIDNext
 	if line == 0 {
@@ -63,7 +69,7 @@ func (c *collector) firstStart(ctx context.Context, s *fetch.Session, box store.
 const skipBatch = 500
 
 // skipSome records a batch of old mail, and notes when all of it is done.
-func (c *collector) skipSome(ctx context.Context, s *fetch.Session, box *store.Mailbox) error {
+func (c *collector) skipSome(ctx context.Context, s fetch.Session, box *store.Mailbox) error {
 	if c.old == nil {
 		listed, err := s.List(ctx, 1)
 		if err != nil {

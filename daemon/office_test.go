@@ -51,6 +51,7 @@ type officeSettings struct {
 	RelayUser            string // "" sends without a login
 	Password             string
 	After, Backlog       string
+	Protocol             string // "" is IMAP
 	Poll, MaxSize        string
 	Idle                 bool
 	Language             string
@@ -82,7 +83,8 @@ address = "support@mail.test"
 language = "{{.Language}}"
 agents = [{{range .Agents}}"{{.}}@mail.test", {{end}}]
   [desk.mailbox]
-  host = "{{.IMAPHost}}"
+{{if .Protocol}}  protocol = "{{.Protocol}}"
+{{end}}  host = "{{.IMAPHost}}"
   port = {{.IMAPPort}}
   security = "{{.IMAPSecurity}}"
   username = "support@mail.test"

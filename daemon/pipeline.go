@@ -82,6 +82,7 @@ func (p *pipeline) prepare() {
 		m.in, m.err = p.c.taker.Prepare(m.raw)
 		if m.err == nil {
 			m.in.Entry = p.c.aside[m.raw.UID].LedgerID
+			m.in.Old = p.c.partial && !p.c.process && old(m.in, p.box.OpenedAt)
 		}
 		close(m.ready)
 	}

@@ -87,6 +87,7 @@ func TestAcceptedMailIsNotSentAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.store, p.d.store, p.d.health = s, s, newHealth(s, p.now, p.d.log)
+	p.d.account = newTestAccount("relay", s, p.now, wait)
 	p.d.renderer = &desk.Renderer{Store: s, Signer: p.d.renderer.Signer}
 	if err := s.Write(t.Context(), func(tx *store.Tx) error {
 		_, err := tx.EnsureDesk("support@example.com", "SUP", "Support")

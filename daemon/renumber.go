@@ -12,18 +12,21 @@ import (
 	"helpdesk/store"
 )
 
-// renumbered handles a changed UIDVALIDITY (RFC 9051 section 2.3.1.1): every
-// UID is void. What lies there is matched with what we know by size and
-// header hash; the rest is new and is fetched, where the fingerprint still
-// finds what was taken before.
-func (c *collector) renumbered(ctx context.Context, s *fetch.Session, box store.Mailbox) (store.Mailbox, error) {
+// renumbered handles a changed UIDVALIDITY (RFC 9051 section 2.3.1.1), or a
+// POP3 maildrop of which no known mail is listed any more: every UID is void.
+// What lies there is matched with what we know by size and header hash; the
+// rest is new and is fetched, where the fingerprint still finds what was taken
+// before.
+func (c *collector) renumbered(ctx context.Context, s fetch.Session, box store.Mailbox) (store.Mailbox, error) {
 	state := s.State()
 	c.log.Warn("the server numbered the mailbox anew", "mailbox", c.subject, "uidvalidity_before", box.UIDValidity, "uidvalidity", state.UIDValidity)
 	listed, err := s.List(ctx, 1)
 	if err != nil {
 		return box, err
 	}
-	r := &renumbering{c: c, box: box, uidvalidity: state.UIDValidity, used: make(map[int64]bool), there: make(map[uint32]store.Position)}
+	r := &renumbering{
+		c: c, box: box, uidvalidity: state.UIDValidity, guessed: c.maildrop(), used: make(map[int64]bool), there: make(map[uint32]store.Position),
+	}
 	positions, err := c.store.Positions(ctx, box.ID, state.UIDValidity, 1)
 	if err != nil {
 		return box, fmt.Errorf("reading positions: %w", err)
@@ -48,6 +51,9 @@ func (c *collector) renumbered(ctx context.Context, s *fetch.Session, box store.
 		}
 		uids = uids[n:]
 	}
+	if err := r.forgetPending(ctx); err != nil {
+		return box, err
+	}
 	box.UIDValidity, box.SkipBelow, box.SkipDone, box.NextUID = state.UIDValidity, 0, true, 1
 	return box, c.saveMailbox(ctx, box)
 }
@@ -58,6 +64,8 @@ type renumbering struct {
 	box         store.Mailbox
 	uidvalidity uint32
 	used        map[int64]bool            // ledger lines of mails already found again: a mail has a position for each time it was numbered
+	guessed     bool                      // nobody said that the numbers are new: it shows by the mails
+	proved      bool                      // one of them was found again
 	there       map[uint32]store.Position // positions of the new UIDVALIDITY: of a renumbering that was cut off, or of a time when the server had it before
 	batch       []desk.Old
 }
@@ -81,6 +89,27 @@ func (r *renumbering) forgetUnlisted(ctx context.Context, listed []uint32) error
 	return nil
 }
 
+// forgetPending drops what a POP3 server was still to be told of mails that did
+// not come to light again: they are gone, or will be read as new ones. Its
+// UIDVALIDITY is ours and does not come back.
+func (r *renumbering) forgetPending(ctx context.Context) error {
+	if !r.guessed {
+		return nil
+	}
+	pending, err := r.c.store.Pending(ctx, r.box.ID, r.box.UIDValidity)
+	if err != nil {
+		return fmt.Errorf("reading what the server is to be told: %w", err)
+	}
+	uids := make([]uint32, len(pending))
+	for i, p := range pending {
+		uids[i] = p.UID
+	}
+	if err := r.c.store.Write(ctx, func(tx *store.Tx) error { return tx.ClearPending(r.box.ID, r.box.UIDValidity, uids) }); err != nil {
+		return fmt.Errorf("forgetting what the server was to be told: %w", err)
+	}
+	return nil
+}
+
 // match collects a batch; the store must not be asked inside of a FETCH.
 func (r *renumbering) match(uid uint32, size int64, header []byte) error {
 	r.batch = append(r.batch, desk.Old{UID: uid, Size: size, Header: slices.Clone(header)})
@@ -92,7 +121,7 @@ func (r *renumbering) commit(ctx context.Context) error {
 	var wrong []uint32 // numbers that belonged to other mails
 	var old []desk.Old
 	told := make(map[uint32][]uint32) // by UIDVALIDITY: what was pending there is pending here now
-	for _, m := range r.batch {
+	for _, m := range r.inOrder() {
 		hash := mail.HeaderHash(m.Header)
 		if p, ok := r.there[m.UID]; ok && p.Size == m.Size && (p.HeaderHash == hash || p.HeaderHash == [16]byte{}) {
 			r.used[p.LedgerID] = true
@@ -104,9 +133,12 @@ func (r *renumbering) commit(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("looking for a mail that got a new number: %w", err)
 		}
-		i := slices.IndexFunc(candidates, func(k store.KnownPosition) bool { return !r.used[k.LedgerID] && !(bare(m.Header) && r.removed(k)) })
+		i := slices.IndexFunc(candidates, func(k store.KnownPosition) bool {
+			return !r.used[k.LedgerID] && !(bare(m.Header) && (r.removed(k) || r.guessed && !r.proved))
+		})
 		switch {
 		case i >= 0:
+			r.proved = true
 			r.used[candidates[i].LedgerID] = true
 			p := candidates[i].Position
 			if p.Pending != "" {
@@ -148,6 +180,24 @@ func (r *renumbering) commit(ctx context.Context) error {
 		return fmt.Errorf("keeping new numbers: %w", err)
 	}
 	return nil
+}
+
+// inOrder is the batch with bare mails last, where they need the proof that
+// another one gives: that a mail of the same words lies there is none, for it
+// may be a new one. Without proof it is taken, rather twice than not at all.
+func (r *renumbering) inOrder() []desk.Old {
+	if !r.guessed {
+		return r.batch
+	}
+	var named, unnamed []desk.Old
+	for _, m := range r.batch {
+		if bare(m.Header) {
+			unnamed = append(unnamed, m)
+		} else {
+			named = append(named, m)
+		}
+	}
+	return append(named, unnamed...)
 }
 
 // removed reports whether a mail was deleted or moved by us: what lies there

@@ -21,13 +21,18 @@ func (d *daemon) status(ctx context.Context) (ui.Status, error) {
 		one := ui.DeskStatus{
 			Key: r.settings.Key, Name: r.settings.Name,
 			Mailbox: d.part(r.mailbox()),
-			Relay:   d.part(r.relay),
+			Relay:   d.sending(r),
 		}
 		if len(r.conf.Closed) > 0 {
 			one.Mailbox = closed(r.conf, d.Config.Language)
 		}
 		for _, part := range []ui.PartStatus{one.Mailbox, one.Relay} {
 			s.OK = s.OK && part.State != stateFailing && part.State != stateStopped
+		}
+		if subject := r.canary(); subject != "" {
+			canary := d.part(subject)
+			one.Canary = &canary
+			s.OK = s.OK && canary.State != stateFailing
 		}
 		s.Desks = append(s.Desks, one)
 	}
@@ -55,18 +60,33 @@ func (d *daemon) status(ctx context.Context) (ui.Status, error) {
 		return s, err
 	}
 	s.Warnings = append(s.Warnings, lost...)
+	ends, err := d.forecasts(ctx)
+	if err != nil {
+		return s, err
+	}
+	s.Warnings = append(s.Warnings, ends...)
 	s.OK = s.OK && len(lost) == 0
 	return s, nil
 }
 
 // part is the state of a mailbox or relay in words.
 func (d *daemon) part(subject string) ui.PartStatus {
-	p := ui.Part(d.health.part(subject), "", d.Config.Language)
-	if fault := d.health.fault(subject); fault != nil {
-		p.Cause, p.Title, p.Text, p.ServerText = "configuration", fault.Key+": "+fault.Reason(d.Config.Language), "", ""
-		p.Remedy = []string{fault.Remedy(d.Config.Language)}
+	return d.words(subject, d.health.shown(subject, d.provider(subject)))
+}
+
+// sending is the state of a desk's relay. A relay that works for others and
+// refuses this desk's sender does not work for this desk.
+func (d *daemon) sending(r *runningDesk) ui.PartStatus {
+	p := d.part(r.relay)
+	if sender := d.part(senderOf(r.settings.ID)); p.State == stateOK && (broken(sender.State) || sender.Title != "") {
+		return sender
 	}
 	return p
+}
+
+// faultStatus explains a fault in our own configuration or the files it names.
+func faultStatus(fault *config.Fault, lang string) ui.PartStatus {
+	return ui.PartStatus{State: stateFailing, Cause: "configuration", Title: fault.Key + ": " + fault.Reason(lang), Remedy: []string{fault.Remedy(lang)}}
 }
 
 // lostFor is how long an answer that did not reach its customer is called to mind.
@@ -108,13 +128,20 @@ func closed(c *config.Desk, lang string) ui.PartStatus {
 
 // warnings are sentences about what works and still wants attention.
 func (d *daemon) warnings() []string {
-	ja := d.Config.Language == config.Japanese
-	var list []string
+	lang := d.Config.Language
+	ja := lang == config.Japanese
+	list := d.alarms.warnings(lang)
+	for _, faults := range [][]config.Fault{d.Config.Warnings, d.Config.Forecast(d.Now())} {
+		for i := range faults {
+			list = append(list, faults[i].Text(lang))
+		}
+	}
+	list = append(list, d.certs.warnings(d.Now(), d.partName, lang)...)
 	for _, r := range d.desks {
 		if r.collector == nil || r.collector.refused.any() == nil {
 			continue
 		}
-		words := diagnose.Explain(r.collector.refused.any(), "")
+		words := diagnose.Explain(r.collector.refused.any(), r.conf.Mailbox.Provider())
 		text := fmt.Sprintf("%s: the mail server does not let helpdesk mark, move or delete mail that was taken (after = %q). No mail is lost, and it is tried again. The server says: %s", r.settings.Name, r.settings.After, words.ServerText)
 		if ja {
 			text = fmt.Sprintf("%s: 受け付けたメールに印を付ける・移動する・削除する操作（after = %q）を、メールサーバーが拒否しています。メールは失われておらず、自動的に再試行します。サーバーの応答: %s", r.settings.Name, r.settings.After, words.ServerText)

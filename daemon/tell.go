@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -19,14 +20,14 @@ import (
 // tellPending tells the server what was committed and not yet told, because
 // the connection or the process ended in between, or because it refused. After
 // a refusal it is asked again every quarter of an hour.
-func (c *collector) tellPending(ctx context.Context, s *fetch.Session, box store.Mailbox) error {
+func (c *collector) tellPending(ctx context.Context, s fetch.Session, box store.Mailbox) error {
 	pending, err := c.store.Pending(ctx, box.ID, box.UIDValidity)
 	if err != nil {
 		return fmt.Errorf("reading what the server is to be told: %w", err)
 	}
 	taken := make([]desk.Taken, 0, len(pending))
 	for _, p := range pending {
-		if c.refused.wait(p.Pending, c.now()) {
+		if c.refused.wait(actOf(p.Pending), c.now()) {
 			continue
 		}
 		taken = append(taken, desk.Taken{UID: p.UID, Pending: p.Pending})
@@ -84,13 +85,13 @@ func (r *refusals) any() *mail.Error {
 
 // tell marks, moves or deletes mails on the server, after the commit only
 // (promise 2), and notes that it is done.
-func (c *collector) tell(ctx context.Context, s *fetch.Session, box store.Mailbox, taken []desk.Taken) error {
+func (c *collector) tell(ctx context.Context, s fetch.Session, box store.Mailbox, taken []desk.Taken) error {
 	acts := make(map[string][]uint32)
 	c.came += len(taken)
 	for _, t := range taken {
 		delete(c.breaks, t.UID)
-		if t.Pending != "" {
-			acts[t.Pending] = append(acts[t.Pending], t.UID)
+		if t.Pending != "" && !later(t.Pending, c.now()) {
+			acts[actOf(t.Pending)] = append(acts[actOf(t.Pending)], t.UID)
 		}
 	}
 	for _, act := range slices.Sorted(maps.Keys(acts)) {
@@ -106,12 +107,32 @@ func (c *collector) tell(ctx context.Context, s *fetch.Session, box store.Mailbo
 		}
 		c.refused.clear(act)
 		if err := c.store.Write(ctx, func(tx *store.Tx) error {
+			if c.maildrop() { // where nothing but deleting is told
+				if err := tx.DeletedUniqueIDs(box.ID, acts[act]); err != nil {
+					return err
+				}
+			}
 			return tx.ClearPending(box.ID, box.UIDValidity, acts[act])
 		}); err != nil {
 			return fmt.Errorf("noting what the server was told: %w", err)
 		}
 	}
 	return nil
+}
+
+// actOf is what the server is told, without the time from which on.
+func actOf(pending string) string {
+	if action(pending).Kind == fetch.ActionDelete {
+		return fetch.ActionDelete
+	}
+	return pending
+}
+
+// later reports whether the time of an act that desk.Later wrote has not come.
+func later(pending string, now time.Time) bool {
+	a := action(pending)
+	from, err := strconv.ParseInt(a.Folder, 10, 64)
+	return a.Kind == fetch.ActionDelete && err == nil && now.Unix() < from
 }
 
 // action reads what desk.Tell wrote.

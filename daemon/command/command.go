@@ -5,6 +5,7 @@
 package command
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ import (
 	"helpdesk/daemon/config"
 	"helpdesk/daemon/control"
 	"helpdesk/mail"
+	"helpdesk/mail/provider"
 	"helpdesk/store"
 )
 
@@ -53,6 +55,9 @@ type env struct {
 	stdout, stderr io.Writer
 	configPath     string
 	asJSON         bool
+
+	network *provider.Network // what init looks for servers in; nil: the internet
+	lines   *bufio.Reader     // stdin, for questions; see initer.readLine
 }
 
 // failure is an error with an exit code of its own. What is empty inside was
@@ -70,12 +75,15 @@ var errPrinted = errors.New("")
 
 // Execute runs the command line and returns the exit code.
 func Execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	e := &env{stdin: stdin, stdout: stdout, stderr: stderr}
+	return (&env{stdin: stdin, stdout: stdout, stderr: stderr}).execute(ctx, args)
+}
+
+func (e *env) execute(ctx context.Context, args []string) int {
 	root := e.root()
-	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetArgs(wordsLast(args))
+	root.SetIn(e.stdin)
+	root.SetOut(e.stdout)
+	root.SetErr(e.stderr)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
@@ -120,8 +128,8 @@ func (e *env) root() *cobra.Command {
 		return &failure{exitUse, fmt.Errorf("%w (see helpdesk --help)", err)}
 	})
 	root.AddCommand(
-		e.runCommand(), e.demoCommand(), e.checkCommand(), e.parseCommand(), e.statusCommand(), e.ledgerCommand(),
-		e.whyCommand(), e.requestsCommand(), e.showCommand(), e.openCommand(), e.versionCommand(),
+		e.runCommand(), e.demoCommand(), e.initCommand(), e.checkCommand(), e.testCommand(), e.parseCommand(), e.statusCommand(), e.ledgerCommand(),
+		e.whyCommand(), e.requestsCommand(), e.showCommand(), e.openCommand(), e.authorizeCommand(), e.explainCommand(), e.versionCommand(),
 	)
 	root.AddCommand(e.serviceCommands()...)
 	for _, c := range root.Commands() {

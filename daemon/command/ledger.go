@@ -125,7 +125,11 @@ func writeSent(ctx context.Context, b *strings.Builder, s *store.Store, words ui
 		fmt.Fprintf(b, "%s\n", words.Text("why.sent"))
 	}
 	for _, l := range lines {
-		fmt.Fprintf(b, "  %s  %s → %s: %s %s\n", when(l.CreatedAt), words.Event(l.Event), printable(l.To.Address), words.Text("outbox."+l.State), printable(l.Error))
+		state := l.State
+		if l.Cause == store.CauseOvertaken {
+			state = l.Cause
+		}
+		fmt.Fprintf(b, "  %s  %s → %s: %s %s\n", when(l.CreatedAt), words.Event(l.Event), printable(l.To.Address), words.Text("outbox."+state), printable(l.Error))
 	}
 	return nil
 }

@@ -27,10 +27,11 @@ func (e *env) statusCommand() *cobra.Command {
 			} else if err != nil {
 				return err
 			}
-			var status ui.Status
-			if err := client.Call(cmd.Context(), "GET", daemon.StatusPath, nil, &status); err != nil {
+			var answer daemon.StatusAnswer
+			if err := client.Call(cmd.Context(), "GET", daemon.StatusPath, nil, &answer); err != nil {
 				return fmt.Errorf("asking the running helpdesk: %w", err)
 			}
+			status := answer.Complete()
 			if e.asJSON {
 				return printJSON(e.stdout, status)
 			}
@@ -68,6 +69,9 @@ func writePart(b *strings.Builder, words ui.Words, name string, p ui.PartStatus)
 		return
 	}
 	fmt.Fprintf(b, "    %s\n", p.Title)
+	if p.Text != "" {
+		fmt.Fprintf(b, "    %s\n", printable(p.Text))
+	}
 	for i, step := range p.Remedy {
 		fmt.Fprintf(b, "    %d. %s\n", i+1, step)
 	}

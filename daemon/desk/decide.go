@@ -3,6 +3,7 @@ package desk
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"helpdesk/mail"
 	"helpdesk/store"
@@ -18,6 +19,7 @@ type Facts struct {
 	Skipped   int64             // ledger line of this mail from the first start, 0 when there is none
 	Duplicate int64             // ledger line of the same content, 0 when there is none
 	Own       bool              // it carries our loop mark for this desk
+	Probe     time.Time         // when we sent it to try the round trip; zero: it is no such mail
 	Bounce    *store.OutboxLine // the outbox line that a delivery report is about
 	Refs      []Ref             // conversations it points to, the nearest first
 
@@ -82,6 +84,7 @@ type rule struct {
 func rules() []rule {
 	return []rule{
 		{RuleFirstStart, firstStart},
+		{RuleProbe, probe},
 		{RuleDuplicate, duplicate},
 		{RuleOwn, own},
 		{RuleBounce, bounce},
@@ -149,6 +152,14 @@ func firstStart(f *Facts) *Decision {
 	return &Decision{Outcome: Skipped}
 }
 
+// probe fits the mail of a round trip, also where it arrives twice.
+func probe(f *Facts) *Decision {
+	if f.Probe.IsZero() {
+		return nil
+	}
+	return &Decision{Outcome: Probe}
+}
+
 func duplicate(f *Facts) *Decision {
 	if f.Duplicate == 0 {
 		return nil
@@ -186,7 +197,9 @@ func bounce(f *Facts) *Decision {
 	}
 	// The address itself is bad only where the server says so (RFC 3463,
 	// X.1.X) and for good; a full mailbox or a spam filter passes.
-	if b.Permanent && strings.HasPrefix(b.Status, "5.1.") {
+	// The administrator's is not suspended: a warning on the page says it, and the
+	// next alarm is tried all the same.
+	if b.Permanent && strings.HasPrefix(b.Status, "5.1.") && f.Bounce.Event != EventAlarm {
 		d.Suspend = f.Bounce.To.Key()
 	}
 	return d

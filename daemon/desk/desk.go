@@ -64,6 +64,7 @@ const (
 	Skipped     = "skipped"
 	Duplicate   = "duplicate"
 	Own         = "own"
+	Probe       = "probe" // the mail of a round trip
 	Bounced     = "bounce"
 	Ignored     = "ignored"
 	Reply       = "reply"
@@ -75,6 +76,7 @@ const (
 // Rules, as they stand in the ledger, in the order in which they are tried.
 const (
 	RuleFirstStart      = "first-start"
+	RuleProbe           = "probe"
 	RuleDuplicate       = "duplicate"
 	RuleOwn             = "own"
 	RuleBounce          = "bounce"
@@ -101,4 +103,5 @@ const (
 	EventAnswered      = "answered"       // to customer and participants: the agent's answer
 	EventAnsweredBy    = "answered-by"    // to the other agents: Aki took it
 	EventNotSent       = "not-sent"       // to an agent: your answer could not be verified and was not sent
+	EventAlarm         = "alarm"          // to the administrator: what fails, and what works again
 )

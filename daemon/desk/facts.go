@@ -23,6 +23,11 @@ var subjectKey = regexp.MustCompile(`(?i)\[\s*([A-Z][A-Z0-9]{0,9}-[0-9]{1,12})\s
 func (t *Taker) facts(ctx context.Context, tx *store.Tx, s *Settings, box store.Mailbox, m *mail.Message) (*Facts, error) {
 	f := &Facts{Mail: m, Desk: s, Sender: sender(s, m)}
 	f.Own = slices.ContainsFunc(m.Loop, func(v string) bool { return t.Signer.OwnLoop(s.ID, v) })
+	for _, v := range m.Loop {
+		if sent, ok := t.Signer.OwnProbe(s.ID, v); ok {
+			f.Probe = sent
+		}
+	}
 	var err error
 	if f.Duplicate, err = duplicateOf(ctx, tx, s, m); err != nil {
 		return nil, err

@@ -23,6 +23,7 @@ var texts embed.FS
 type Renderer struct {
 	Store  *store.Store
 	Signer *Signer
+	Alarm  func(store.OutboxLine) (Alarm, error) // the words of a line of EventAlarm
 }
 
 // notice is what a text may name.
@@ -80,6 +81,9 @@ var clickable = regexp.MustCompile(`(?i)://|www\.|[\pL\pN-]\.[\pL]{2,}`)
 // that the relay takes, in bytes, 0 where it does not say: files beyond it are
 // listed instead of attached.
 func (r *Renderer) Render(ctx context.Context, s *Settings, line store.OutboxLine, maxSize int64) (*mail.Outgoing, error) {
+	if line.Event == EventAlarm {
+		return r.alarm(s, line)
+	}
 	request, err := r.Store.RequestByID(ctx, line.RequestID)
 	if err != nil {
 		return nil, fmt.Errorf("reading request %d: %w", line.RequestID, err)
@@ -262,7 +266,7 @@ func (r *Renderer) addFiles(ctx context.Context, o *mail.Outgoing, n *notice, m 
 }
 
 // write fills the text of an event. Its first line is the subject.
-func write(event, language string, n notice) (subject, text string, err error) {
+func write(event, language string, n any) (subject, text string, err error) {
 	if language != "ja" {
 		language = "en"
 	}

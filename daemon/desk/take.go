@@ -24,6 +24,7 @@ type Incoming struct {
 	Packed  store.Packed
 	Broken  string // what went wrong when it was read; "" for nothing
 	Entry   int64  // the ledger line it has already, when a mail set aside is taken again
+	Old     bool   // it lay in the mailbox at the first start, and could not be seen then
 }
 
 // Taken is what became of a mail.
@@ -126,7 +127,10 @@ func (t *Taker) take(ctx context.Context, tx *store.Tx, s *Settings, box store.M
 	}
 	d := Decide(f)
 	if d.Outcome == Skipped {
-		return t.place(tx, s, box, in, store.Entry{ID: f.Skipped, Outcome: Skipped}, false) // it has its line
+		return t.place(tx, box, in, store.Entry{ID: f.Skipped, Outcome: Skipped}, "", false) // it has its line
+	}
+	if in.Old && d.Outcome != Duplicate && d.Outcome != Probe {
+		return t.skip(tx, s, box, in)
 	}
 	request, err := t.requestFor(ctx, tx, s, f, &d)
 	if err != nil {
@@ -134,13 +138,14 @@ func (t *Taker) take(ctx context.Context, tx *store.Tx, s *Settings, box store.M
 	}
 	entry := t.entry(box, in)
 	entry.Outcome, entry.Rule, entry.ReasonArgs, entry.Passed, entry.RequestID = d.Outcome, d.Rule, d.Args, d.Passed, request.ID
-	held := entry.RawState
+	held, kept := entry.RawState, false
 	if d.Outcome == Duplicate {
 		first, err := tx.Entry(ctx, f.Duplicate)
 		if err != nil {
 			return Taken{}, fmt.Errorf("reading the line of the first one: %w", err)
 		}
 		held, entry.RawState = first.RawState, store.RawNone // the first one has the text
+		kept = s.After == "delete" && Tell(s, first.Outcome, held) == ""
 	}
 	if err := t.record(tx, s, in, &entry); err != nil {
 		return Taken{}, err
@@ -149,8 +154,25 @@ func (t *Taker) take(ctx context.Context, tx *store.Tx, s *Settings, box store.M
 	if err != nil {
 		return Taken{}, err
 	}
-	entry.RawState = held // what may be told to the server depends on what we hold
-	return t.place(tx, s, box, in, entry, queued)
+	pending := Tell(s, entry.Outcome, held) // what may be told to the server depends on what we hold
+	if kept {
+		pending = "" // an ignored mail that was renamed on the server is still an ignored one
+	}
+	if pending != "" && d.Outcome == Probe {
+		pending = Later(pending, f.Probe.Add(ProbeLife))
+	}
+	return t.place(tx, box, in, entry, pending, queued)
+}
+
+// skip records old mail that was read to find out that it is old, as Skip does
+// without reading it.
+func (t *Taker) skip(tx *store.Tx, s *Settings, box store.Mailbox, in *Incoming) (Taken, error) {
+	entry := t.entry(box, in)
+	entry.Outcome, entry.Rule, entry.RawState, entry.Fingerprint = Skipped, RuleFirstStart, store.RawNone, [16]byte{}
+	if err := t.record(tx, s, in, &entry); err != nil {
+		return Taken{}, err
+	}
+	return t.place(tx, box, in, entry, "", false)
 }
 
 // quarantine keeps a mail that broke us: raw text, position and the reason.
@@ -163,7 +185,7 @@ func (t *Taker) quarantine(tx *store.Tx, s *Settings, box store.Mailbox, in *Inc
 	if err := t.record(tx, s, in, &entry); err != nil {
 		return Taken{}, err
 	}
-	return t.place(tx, s, box, in, entry, false)
+	return t.place(tx, box, in, entry, Tell(s, entry.Outcome, entry.RawState), false)
 }
 
 // entry is the ledger line of a mail, without what was decided.
@@ -174,7 +196,7 @@ func (t *Taker) entry(box store.Mailbox, in *Incoming) store.Entry {
 		state = store.RawTruncated
 	}
 	return store.Entry{
-		ID: in.Entry, DeskID: box.DeskID, MailboxID: box.ID, UIDValidity: raw.UIDValidity, UID: raw.UID, UIDL: raw.UIDL,
+		ID: in.Entry, DeskID: box.DeskID, MailboxID: box.ID, UIDValidity: raw.UIDValidity, UID: raw.UID,
 		MessageID: m.MessageID, From: m.From, Subject: clip(m.Subject, 500), SeenAt: t.Now(),
 		Fingerprint: m.Fingerprint, Size: raw.Size, RawState: state, Problems: m.Problems,
 	}
@@ -189,7 +211,7 @@ func (t *Taker) record(tx *store.Tx, s *Settings, in *Incoming, entry *store.Ent
 	} else if err := tx.AddEntry(entry); err != nil {
 		return fmt.Errorf("writing the ledger line: %w", err)
 	}
-	if entry.Outcome != Duplicate && entry.Outcome != Quarantined {
+	if entry.Outcome != Duplicate && entry.Outcome != Quarantined && entry.Outcome != Skipped {
 		if err := tx.AddFingerprint(s.ID, entry.Fingerprint, entry.ID); err != nil {
 			return fmt.Errorf("writing the fingerprint: %w", err)
 		}
@@ -203,10 +225,10 @@ func (t *Taker) record(tx *store.Tx, s *Settings, in *Incoming, entry *store.Ent
 }
 
 // place writes where the mail lies and what the server is to be told of it.
-func (t *Taker) place(tx *store.Tx, s *Settings, box store.Mailbox, in *Incoming, entry store.Entry, queued bool) (Taken, error) {
+func (t *Taker) place(tx *store.Tx, box store.Mailbox, in *Incoming, entry store.Entry, pending string, queued bool) (Taken, error) {
 	p := store.Position{
-		MailboxID: box.ID, UIDValidity: in.Raw.UIDValidity, UID: in.Raw.UID, UIDL: in.Raw.UIDL, LedgerID: entry.ID,
-		Size: in.Raw.Size, HeaderHash: in.Message.HeaderHash, Pending: Tell(s, entry.Outcome, entry.RawState),
+		MailboxID: box.ID, UIDValidity: in.Raw.UIDValidity, UID: in.Raw.UID, LedgerID: entry.ID,
+		Size: in.Raw.Size, HeaderHash: in.Message.HeaderHash, Pending: pending,
 	}
 	if err := tx.AddPosition(p); err != nil {
 		return Taken{}, fmt.Errorf("writing the position: %w", err)
@@ -217,10 +239,14 @@ func (t *Taker) place(tx *store.Tx, s *Settings, box store.Mailbox, in *Incoming
 // Tell says what the server is to be told about a mail with an outcome:
 // "seen", "delete", "move:FOLDER" or "" for nothing. A mail is deleted only
 // when its whole raw text is ours and it was neither ignored nor set aside
-// (promise 2); one that was set aside is left as it is where it lies.
+// (promise 2); one that was set aside is left as it is where it lies. The mail
+// of a round trip is our own and is removed whatever the desk does with others.
 func Tell(s *Settings, outcome, rawState string) string {
-	if outcome == Skipped {
+	switch {
+	case outcome == Skipped, outcome == Probe && rawState != store.RawWhole:
 		return "" // left alone
+	case outcome == Probe:
+		return "delete"
 	}
 	switch s.After {
 	case "seen":
@@ -244,3 +270,10 @@ func Tell(s *Settings, outcome, rawState string) string {
 	}
 	return ""
 }
+
+// ProbeLife is how long the mail of a round trip is left to the test that waits
+// for it and removes it. After that nobody does, and the collector removes it.
+const ProbeLife = 15 * time.Minute
+
+// Later is an act of which the server is told from a time on, as "delete:1795239600".
+func Later(act string, from time.Time) string { return act + ":" + itoa(from.Unix()) }

@@ -460,6 +460,20 @@ func TestLargeDuplicateIsNotDeleted(t *testing.T) {
 	}
 }
 
+// A mail that was ignored is not deleted either when the server lists it a
+// second time, under another number or unique-id.
+func TestDuplicateOfIgnoredMailIsNotDeleted(t *testing.T) {
+	b := newBench(t, "")
+	b.desk.After = "delete"
+	news := letter("news@shop.test", "1@c", "Precedence: bulk", "Buy now")
+	for _, want := range []string{Ignored, Duplicate} {
+		taken, err := b.taker.Take(t.Context(), b.desk, b.box, []*Incoming{b.incoming(news)})
+		if err != nil || taken[0].Outcome != want || taken[0].Pending != "" {
+			t.Errorf("%+v, %v; want %s, and that it stays", taken, err, want)
+		}
+	}
+}
+
 // Mail of before the first start that comes back with another number or size
 // is still old; a new mail of the same sender is not.
 func TestOldMailComesBack(t *testing.T) {

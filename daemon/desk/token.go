@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"helpdesk/mail"
 )
@@ -113,6 +114,24 @@ func (s *Signer) Loop(deskID int64, messageID string) string {
 func (s *Signer) OwnLoop(deskID int64, value string) bool {
 	f := strings.Fields(value)
 	return len(f) == 3 && f[0] == strconv.FormatInt(deskID, 36) && equal(f[2], s.sign("loop", f[0], f[1]))
+}
+
+// Probe makes the value of our loop header for the mail of a round trip. Its
+// time is part of the signature: it says when nobody waits for the mail any more.
+func (s *Signer) Probe(deskID int64, messageID string, sent time.Time) string {
+	desk, at := strconv.FormatInt(deskID, 36), strconv.FormatInt(sent.Unix(), 36)
+	return "probe " + desk + " " + at + " " + messageID + " " + s.sign("probe", desk, at, messageID)
+}
+
+// OwnProbe reports whether a loop header is that of a round trip which we made
+// for this desk, and when its mail was sent.
+func (s *Signer) OwnProbe(deskID int64, value string) (sent time.Time, ok bool) {
+	f := strings.Fields(value)
+	if len(f) != 5 || f[0] != "probe" || f[1] != strconv.FormatInt(deskID, 36) || !equal(f[4], s.sign("probe", f[1], f[2], f[3])) {
+		return time.Time{}, false
+	}
+	at, err := strconv.ParseInt(f[2], 36, 64)
+	return time.Unix(at, 0), err == nil
 }
 
 func equal(a, b string) bool { return hmac.Equal([]byte(a), []byte(b)) }
