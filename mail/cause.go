@@ -32,7 +32,7 @@ var (
 	ErrTLSExpected = errors.New("the server expects encryption from the first byte (security = \"tls\")")
 	// ErrOtherProtocol: what answers is no server of the protocol that was
 	// expected there. At StepGreeting the port belongs to another service.
-	ErrOtherProtocol = errors.New("another service answers")
+	ErrOtherProtocol = errors.New("this is another protocol")
 )
 
 // PinError is a server certificate that only a pin could make trusted, and
@@ -77,15 +77,20 @@ func (e *ProxyError) Error() string {
 }
 
 // OldTLSError is a server that speaks nothing newer than TLS 1.1, which is
-// not used any more (RFC 8996).
+// not used any more (RFC 8996), or TLS 1.2 with nothing but the ciphers of
+// that time.
 type OldTLSError struct {
 	Version string // the newest that it speaks, as "TLS 1.1"; "": not known
+	Cipher  string // with TLS 1.2: the one that it chose; else ""
 	Err     error
 }
 
 // Error names the version.
 func (e *OldTLSError) Error() string {
 	version := e.Version
+	if e.Cipher != "" {
+		return "the server speaks " + version + " only with ciphers that are not used any more, as " + e.Cipher + ": " + e.Err.Error()
+	}
 	if version == "" {
 		version = "an older version"
 	}

@@ -72,7 +72,7 @@ func (l Login) Client(ctx context.Context, c *Conn, offered, own []string) (*Att
 	if err := a.choose(offered, own); err != nil {
 		c.Begin(mail.StepLogin)
 		e := c.settings.Error(mail.StepLogin, err)
-		e.Auth, e.Temporary = a.auth(), false
+		e.Auth, e.Temporary = a.Auth(), false
 		c.End(e)
 		return nil, e
 	}
@@ -93,7 +93,8 @@ func (l Login) Client(ctx context.Context, c *Conn, offered, own []string) (*Att
 	return a, nil
 }
 
-func (a *Attempt) auth() string {
+// Auth is how it signs in, as mail.Error.Auth.
+func (a *Attempt) Auth() string {
 	if a.login.Token != nil {
 		return authOAuth2
 	}
@@ -183,7 +184,7 @@ func (a *Attempt) Failed(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	e.Auth = a.auth()
+	e.Auth = a.Auth()
 	if errors.Is(e.Err, mail.ErrServerProof) {
 		e.Temporary = false
 	}

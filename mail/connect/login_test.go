@@ -180,7 +180,15 @@ func TestSCRAM(t *testing.T) {
 			t.Errorf("%q is answered with %q", bad, answer)
 		}
 	}
-	for _, bad := range []string{"", "v=", "v=AAAA", "e=invalid-proof", "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="} {
+	// What a wrong password is told by is not that the server failed to prove itself.
+	s = begun()
+	if _, err := s.Next([]byte(question)); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := s.Next([]byte("e=invalid-proof")); err != nil || len(answer) != 0 || s.proved() {
+		t.Errorf("%s, %v, proved %v", answer, err, s.proved())
+	}
+	for _, bad := range []string{"", "v=", "v=AAAA", "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="} {
 		s := begun()
 		if _, err := s.Next([]byte(question)); err != nil {
 			t.Fatal(err)

@@ -122,6 +122,9 @@ func (s *scram) Next(challenge []byte) ([]byte, error) {
 	if s.signature == nil {
 		return s.prove(string(challenge))
 	}
+	if strings.HasPrefix(string(challenge), "e=") {
+		return []byte{}, nil // it is about to refuse us, as for a wrong password (RFC 5802 section 7)
+	}
 	value, isValue := strings.CutPrefix(string(challenge), "v=")
 	value, _, _ = strings.Cut(value, ",")
 	shown, err := base64.StdEncoding.DecodeString(value)

@@ -97,13 +97,22 @@ func (c *Conn) verify(state tls.ConnectionState) error {
 	}
 	err = &tls.CertificateVerificationError{UnverifiedCertificates: chain, Err: err}
 	// A wrong date or name of a certificate that an authority has signed is
-	// the better reason, unless it was for the pin to decide.
-	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
+	// the better reason, unless it was for the pin to decide. Of one that nobody
+	// knows, Verify tells date and name first.
 	onlyPins := options.Roots != nil && options.Roots.Equal(x509.NewCertPool())
-	if len(c.settings.Pins) > 0 && (unknown || onlyPins) {
+	if len(c.settings.Pins) > 0 && (onlyPins || unsigned(chain[0], options)) {
 		err = &mail.PinError{Shown: facts.Fingerprint, Pins: c.settings.Pins, Certificate: chain[0], Err: err}
 	}
 	return err
+}
+
+// unsigned reports whether no authority that we know has signed cert, whatever
+// its name and dates are.
+func unsigned(cert *x509.Certificate, options x509.VerifyOptions) bool {
+	options.DNSName, options.CurrentTime = "", cert.NotBefore
+	_, err := cert.Verify(options)
+	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
+	return unknown
 }
 
 // Fingerprint is the SHA-256 of a certificate as [[trust]] pins it: "sha256:"
@@ -208,14 +217,15 @@ func (c *Conn) explainTLS(ctx context.Context, err error) error {
 		}
 	}
 	if alert(err) == alertProtocolVersion {
-		return &mail.OldTLSError{Version: c.oldVersion(ctx), Err: err}
+		version, cipher := c.oldVersion(ctx)
+		return &mail.OldTLSError{Version: version, Cipher: cipher, Err: err}
 	}
 	if number := alert(err); number != 0 && number != alertHandshakeFailure || isOurs(err) || ctx.Err() != nil {
 		return err
 	}
 	// Some old servers refuse with a general alert, others just hang up.
-	if version := c.oldVersion(ctx); version != "" {
-		return &mail.OldTLSError{Version: version, Err: err}
+	if version, cipher := c.oldVersion(ctx); version != "" {
+		return &mail.OldTLSError{Version: version, Cipher: cipher, Err: err}
 	}
 	return err
 }
@@ -228,38 +238,53 @@ func isOurs(err error) bool {
 	return header || cert || pin
 }
 
-// errAnswered ends the handshake of oldVersion.
+// errAnswered ends the handshake of answer.
 var errAnswered = errors.New("the server has answered")
 
-// oldVersion asks the server over another connection, by which nothing but the
-// beginning of a handshake goes, for TLS 1.1 or 1.0, and names what it chose,
-// "" if nothing. Not possible where TLS begins by STARTTLS.
-func (c *Conn) oldVersion(ctx context.Context) string {
+// oldVersion asks the server over other connections, by which nothing but the
+// beginning of a handshake goes, for what we do not speak, and names what it
+// chose, "" if nothing. Not possible where TLS begins by STARTTLS.
+func (c *Conn) oldVersion(ctx context.Context) (version, cipher string) {
 	if c.settings.Security != TLS {
-		return ""
+		return "", ""
 	}
 	_ = c.raw.Close() // of no more use, and some servers take one connection at a time
-	s := c.settings
+	state, ok := c.settings.answer(ctx, tls.VersionTLS12)
+	if !ok { // the oldest hang up where they read a newer version
+		state, ok = c.settings.answer(ctx, tls.VersionTLS11)
+	}
+	switch {
+	case !ok:
+		return "", ""
+	case state.Version < tls.VersionTLS12:
+		return tls.VersionName(state.Version), ""
+	case slices.ContainsFunc(tls.InsecureCipherSuites(), func(s *tls.CipherSuite) bool { return s.ID == state.CipherSuite }):
+		return tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite)
+	}
+	return "", "" // it could have spoken with us: something else went wrong
+}
+
+// answer is what the server chooses of TLS 1.0 to newest, with all ciphers.
+func (s Settings) answer(ctx context.Context, newest uint16) (state tls.ConnectionState, ok bool) {
 	s.Trace = nil
 	again := &Conn{settings: s}
 	if again.reach(ctx) != nil {
-		return ""
+		return state, false
 	}
 	defer again.raw.Close()
 	var suites []uint16
 	for _, suite := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
 		suites = append(suites, suite.ID)
 	}
-	version := ""
 	_ = tls.Client(again.raw, &tls.Config{
-		ServerName: s.Host, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11, CipherSuites: suites,
+		ServerName: s.Host, MinVersion: tls.VersionTLS10, MaxVersion: newest, CipherSuites: suites,
 		InsecureSkipVerify: true, // it ends before anything is sent
-		VerifyConnection: func(state tls.ConnectionState) error {
-			version = tls.VersionName(state.Version)
+		VerifyConnection: func(chosen tls.ConnectionState) error {
+			state, ok = chosen, true
 			return errAnswered
 		},
 	}).HandshakeContext(ctx) // it never succeeds
-	return version
+	return state, ok
 }
 
 // Silent names the cause of a greeting that did not come: where a TLS

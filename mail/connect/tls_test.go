@@ -2,12 +2,16 @@ package connect
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io"
+	"math/big"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -70,6 +74,7 @@ func TestPins(t *testing.T) {
 		{"good, and another server's pin", good, a.Pool, []string{wrong}, true, false},
 		{"good, but only the pin counts", good, none, []string{wrong}, false, true},
 		{"unknown, and a wrong pin", signed(t, authority(t), soon, "127.0.0.1"), a.Pool, []string{wrong}, false, true},
+		{"unknown with another name and expired, and a wrong pin", bad, a.Pool, []string{wrong}, false, true},
 		{"other name, and another server's pin", named, a.Pool, []string{wrong}, false, false},
 		{"expired, only the pin counts", bad, none, []string{wrong}, false, true},
 		{"no pins", bad, a.Pool, nil, false, false},
@@ -170,10 +175,40 @@ func TestOldServers(t *testing.T) {
 			}
 		}
 	}
+	// TLS 1.2 with nothing but the ciphers of before is another matter.
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, rsaKey.Public(), rsaKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Dial(t.Context(), secured(t, &tls.Config{
+		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: rsaKey}},
+		MinVersion:   tls.VersionTLS10, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA},
+	}))
+	var ciphers *mail.OldTLSError
+	if !errors.As(err, &ciphers) || ciphers.Version != "TLS 1.2" || ciphers.Cipher != "TLS_RSA_WITH_AES_128_CBC_SHA" {
+		t.Errorf("%v", err)
+	}
+	// One that speaks with us the second time is not called old.
+	var again atomic.Bool
+	busy := secured(t, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS10, GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if !again.Swap(true) {
+			hello.Conn.Close()
+		}
+		return nil, nil
+	}})
+	var named *mail.OldTLSError
+	if _, err := Dial(t.Context(), busy); err == nil || errors.As(err, &named) {
+		t.Errorf("%v", err)
+	}
 	// One that hangs up on everybody is not called old.
 	gone := server(t, func(net.Conn) {})
 	gone.Security = TLS
-	_, err := Dial(t.Context(), gone)
+	_, err = Dial(t.Context(), gone)
 	var old *mail.OldTLSError
 	if e, ok := err.(*mail.Error); !ok || e.Step != mail.StepTLS || errors.As(err, &old) || !e.Temporary {
 		t.Errorf("%v", err)

@@ -18,6 +18,9 @@ func (s *Session) login(ctx context.Context) error {
 	}
 	err = attempt.Failed(cancelled(ctx, s.authenticate(attempt)))
 	s.conn.End(err, attempt.Fact())
+	if err == nil {
+		s.signedIn = attempt.Auth()
+	}
 	return err
 }
 

@@ -19,7 +19,7 @@ const (
 )
 
 var (
-	errNotSMTP   = errors.New("the server's answer is not SMTP")
+	errNotSMTP   = fmt.Errorf("the server's answer is not SMTP: %w", mail.ErrOtherProtocol)
 	errTooLong   = fmt.Errorf("the server's answer has more than %d lines", maxReplyLines)
 	errInjection = errors.New("a command must be one line")
 )
@@ -132,7 +132,7 @@ func legible(s string) string {
 // refused is the error of an answer that says no. Only 5xx is for ever.
 func (s *Session) refused(step string, r reply) *mail.Error {
 	return &mail.Error{
-		Protocol: "smtp", Server: s.settings.Server(), Step: step,
+		Protocol: "smtp", Server: s.settings.Server(), Step: step, Auth: s.signedIn,
 		Code: strconv.Itoa(r.code), Enhanced: r.enhanced, Text: s.conn.Scrub(r.text()), Temporary: r.code/100 != 5,
 	}
 }

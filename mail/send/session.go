@@ -44,6 +44,7 @@ type Session struct {
 	settings Settings
 	offers   map[string]string // extensions of the last EHLO, upper case, and their parameters
 	used     bool              // a mail was sent or refused on it
+	signedIn string            // how, as mail.Error.Auth; "" before or without that
 	dead     bool
 }
 

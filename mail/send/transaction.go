@@ -27,9 +27,9 @@ func (s *Session) Send(ctx context.Context, o *mail.Outgoing) error {
 	defer s.bind(ctx)()
 	composed, err := mail.Compose(o)
 	if err != nil {
-		return s.unwritable(err)
+		return s.foreseen(s.unwritable(err))
 	}
-	if err := s.acceptable(composed); err != nil {
+	if err := s.foreseen(s.acceptable(composed)); err != nil {
 		return err
 	}
 	s.used = true
@@ -58,14 +58,21 @@ func (s *Session) Probe(ctx context.Context, from, to string) error {
 	} else {
 		err = s.acceptable(composed)
 	}
-	if e := (*mail.Error)(nil); errors.As(err, &e) {
-		s.conn.Begin(e.Step)
-		s.conn.End(e)
+	if s.foreseen(err) != nil {
 		return err
 	}
 	s.used = true
 	err = s.envelope(ctx, s.mailFrom(composed), composed.To)
 	s.reset()
+	return err
+}
+
+// foreseen makes a refusal that is known without asking a stage like any other.
+func (s *Session) foreseen(err error) error {
+	if e := (*mail.Error)(nil); errors.As(err, &e) {
+		s.conn.Begin(e.Step)
+		s.conn.End(e)
+	}
 	return err
 }
 
