@@ -130,14 +130,6 @@ func (a *account) pause(ctx context.Context, at time.Time) (time.Duration, error
 	return at.Sub(a.now()), nil
 }
 
-// stopped reports whether the account is not tried before a person acts.
-func (a *account) stopped(ctx context.Context) (bool, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	err := a.read(ctx)
-	return a.row.Stopped, err
-}
-
 // read fetches what the store knows, once.
 func (a *account) read(ctx context.Context) error {
 	if a.known {

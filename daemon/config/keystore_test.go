@@ -117,7 +117,8 @@ func makeKeyFiles(t *testing.T) map[string]string {
 		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 	}
 	cert := func(c *x509.Certificate) string { return block("CERTIFICATE", c.Raw) }
-	legacy, err := x509.EncryptPEMBlock(rand.Reader, "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(o.key.(*rsa.PrivateKey)), []byte("changeit"), x509.PEMCipherAES256) //nolint:staticcheck // old keys are locked so
+	//lint:ignore SA1019 old keys are locked so
+	legacy, err := x509.EncryptPEMBlock(rand.Reader, "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(o.key.(*rsa.PrivateKey)), []byte("changeit"), x509.PEMCipherAES256)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,8 +25,10 @@ func parsePEMKey(block *pem.Block, password string) (crypto.PrivateKey, error) {
 	switch {
 	case block.Type == "ENCRYPTED PRIVATE KEY":
 		der, err = openPBES2(der, password)
-	case x509.IsEncryptedPEMBlock(block): //nolint:staticcheck // old keys are locked this way, and we only read them
-		der, err = x509.DecryptPEMBlock(block, []byte(password)) //nolint:staticcheck // as above
+	//lint:ignore SA1019 old keys are locked this way, and we only read them
+	case x509.IsEncryptedPEMBlock(block):
+		//lint:ignore SA1019 as above
+		der, err = x509.DecryptPEMBlock(block, []byte(password))
 		if errors.Is(err, x509.IncorrectPasswordError) {
 			err = errPassword
 		}
