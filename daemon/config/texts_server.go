@@ -55,8 +55,8 @@ func serverPhrase(code string) (p phrase, ok bool) {
 		}, true
 	case "no-file":
 		return phrase{
-			`there is no configuration "{value}".`, "Copy helpdesk.toml.example to that place and fill it in, or name another file with -c. To just look first: helpdesk demo",
-			`設定ファイル "{value}" がありません。`, "helpdesk.toml.example をその場所にコピーして記入するか、-c で別のファイルを指定してください。まず試すだけなら helpdesk demo を実行してください。",
+			`there is no configuration "{value}".`, "Make one: run helpdesk init with the address of the desk (or copy helpdesk.toml.example to that place and fill it in), or name another file with -c. To just look first: helpdesk demo",
+			`設定ファイル "{value}" がありません。`, "helpdesk init のあとに窓口のアドレスを書いて実行すると作成できます（helpdesk.toml.example をコピーして記入することもできます）。別の場所にある場合は -c で指定してください。まず試すだけなら helpdesk demo を実行してください。",
 		}, true
 	case "file-missing":
 		return phrase{
