@@ -113,11 +113,14 @@ func (d Diagnosis) In(lang string) Words {
 	}
 	pairs := []string{"{step}", step}
 	for name, missing := range data.missing[lang] {
-		value := d.args[name]
+		placeholder, value := "{"+name+"}", d.args[name]
 		if value == "" {
 			value = missing
 		}
-		pairs = append(pairs, "{"+name+"}", value)
+		if value == missing && lang == "ja" { // between words of Japanese stands no space
+			pairs = append(pairs, " "+placeholder+" ", value, " "+placeholder, value, placeholder+" ", value)
+		}
+		pairs = append(pairs, placeholder, value)
 	}
 	replacer := strings.NewReplacer(pairs...)
 	fill := func(sentence string) string {

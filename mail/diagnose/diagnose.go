@@ -150,6 +150,7 @@ func (b *book) examine(s Stored, preset string) (e *evidence, words string, deta
 		class: class, host: strings.ToLower(host), port: port, temporary: s.Temporary, foreign: foreign, aadsts: aadsts(text),
 		text: text, words: wordsOf(text),
 	}
+	e.undecided = s.Protocol == "smtp" && s.Step == "" && s.Code == "" && s.Enhanced == "" && class == ""
 	if p, ok := provider.ByHost(host); preset == "" && ok {
 		preset = p.Slug
 	} else if preset == "" {

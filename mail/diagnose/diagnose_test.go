@@ -267,7 +267,7 @@ func TestWordsNameTheServer(t *testing.T) {
 	d := Explain(&mail.Error{Protocol: "imap", Server: "mail.example.com:993", Step: "fetch", Text: "Fjuk"}, "")
 	for lang, want := range map[string]string{
 		"en": "Something went wrong with mail.example.com:993 while fetching mail, and we do not know this answer.",
-		"ja": "mail.example.com:993 とのメールの取得で問題が起きました。この応答は登録されていません。",
+		"ja": "メールの取得のとき、mail.example.com:993 との間で問題が起きました。この応答は登録されていません。",
 	} {
 		if got := d.In(lang).Text; got != want {
 			t.Errorf("%s: %q", lang, got)
@@ -276,8 +276,14 @@ func TestWordsNameTheServer(t *testing.T) {
 	if d.In("xx").Text != d.In("en").Text {
 		t.Error("an unknown language must read as English")
 	}
-	if w := Explain(nil, "").In("en"); w.Title != "Failed while talking to the server" {
-		t.Errorf("nil error: %q", w.Title)
+	// Where nothing is known, no word is there twice.
+	for lang, want := range map[string]Words{
+		"en": {Title: "Failed while communicating", Text: "Something went wrong with the server while communicating, and we do not know this answer."},
+		"ja": {Title: "通信で失敗しました", Text: "通信のとき、サーバーとの間で問題が起きました。この応答は登録されていません。"},
+	} {
+		if w := Explain(nil, "").In(lang); w.Title != want.Title || w.Text != want.Text {
+			t.Errorf("nil error: %q %q", w.Title, w.Text)
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,7 +22,7 @@ type book struct {
 	step     map[string]map[string]string // language → step → words
 	missing  map[string]map[string]string // language → placeholder → words
 	retry    map[string]map[string]string // language → Diagnosis.Retry → words
-	families map[string]*regexp.Regexp    // words of one meaning
+	families map[string]*family           // words of one meaning
 	groups   map[string][]string          // provider groups, as "microsoft"
 	rules    []rule
 	reading
@@ -49,12 +48,15 @@ type condition struct {
 	Text      string   `toml:"text"`
 
 	said [][]clause
-	text *regexp.Regexp
+	text pattern
 }
+
+// family is the words of one meaning.
+type family struct{ words pattern }
 
 // clause is one family of an alternative in condition.Said.
 type clause struct {
-	family *regexp.Regexp
+	family *family
 	absent bool // the family must not occur
 }
 
@@ -72,11 +74,12 @@ type evidence struct {
 	aadsts                                                  []string // error numbers of Microsoft's sign-in, without "AADSTS"
 	providers                                               []string // of the host and of the words
 	temporary                                               bool
+	undecided                                               bool   // words of a mail program without any code: nobody said whether it passes
 	foreign                                                 bool   // the host is the relay of another product
 	text                                                    string // folded
 	words                                                   string // folded, without links, addresses and codes
 
-	found map[*regexp.Regexp]bool // families looked for already
+	found map[*family]bool // those looked for already
 }
 
 // loaded decodes the embedded data once, when the first failure is explained.
@@ -90,7 +93,7 @@ var loaded = sync.OnceValue(func() *book {
 })
 
 func load() (*book, error) {
-	b := &book{causes: map[string]cause{}, families: map[string]*regexp.Regexp{}}
+	b := &book{causes: map[string]cause{}, families: map[string]*family{}}
 	if err := b.loadCatalogue(); err != nil {
 		return nil, err
 	}
@@ -118,9 +121,7 @@ func load() (*book, error) {
 	return b, nil
 }
 
-// loadFamilies joins the words of each family into one expression. A word of
-// Latin letters must begin where a word begins; its end is open, so that a
-// stem is enough.
+// loadFamilies reads the words of one meaning.
 func (b *book) loadFamilies() error {
 	var list struct {
 		Group  map[string][]string `toml:"group"`
@@ -131,23 +132,11 @@ func (b *book) loadFamilies() error {
 	}
 	b.groups = list.Group
 	for name, stems := range list.Family {
-		var latin, others []string
-		for _, stem := range stems {
-			stem = fold(stem)
-			if stem[0] >= 'a' && stem[0] <= 'z' {
-				latin = append(latin, stem)
-			} else {
-				others = append(others, stem)
-			}
-		}
-		if len(latin) > 0 {
-			others = append(others, `\b(?:`+strings.Join(latin, "|")+`)`)
-		}
-		family, err := regexp.Compile(strings.Join(others, "|"))
+		words, err := compileStems(stems)
 		if err != nil {
 			return fmt.Errorf("families.toml: %s: %w", name, err)
 		}
-		b.families[name] = family
+		b.families[name] = &family{words}
 	}
 	return nil
 }
@@ -181,7 +170,7 @@ func (b *book) prepare(c *condition) error {
 	if c.Text == "" {
 		return nil
 	}
-	text, err := regexp.Compile(bare(c.Text))
+	text, err := compile(bare(c.Text))
 	if err != nil {
 		return fmt.Errorf("reading its text: %w", err)
 	}
@@ -227,10 +216,10 @@ func (c *condition) fits(e *evidence) bool {
 		(len(c.Provider) == 0 || slices.ContainsFunc(e.providers, func(p string) bool { return slices.Contains(c.Provider, p) })) &&
 		(len(c.Host) == 0 || slices.ContainsFunc(c.Host, func(suffix string) bool { return strings.HasSuffix(e.host, suffix) })) &&
 		(len(c.Port) == 0 || slices.ContainsFunc(c.Port, func(p int) bool { return strconv.Itoa(p) == e.port })) &&
-		(c.Temporary == nil || *c.Temporary == e.temporary) &&
+		(c.Temporary == nil || *c.Temporary == e.temporary || e.undecided) &&
 		(!c.Foreign || e.foreign) &&
 		c.saidIn(e) &&
-		(c.text == nil || c.text.MatchString(e.text))
+		(c.text == nil || c.text.in(e.text))
 }
 
 // oneOf compares with patterns: # stands for a digit.
@@ -254,14 +243,14 @@ func (c *condition) saidIn(e *evidence) bool {
 	})
 }
 
-func (e *evidence) has(family *regexp.Regexp) bool {
-	found, looked := e.found[family]
+func (e *evidence) has(f *family) bool {
+	found, looked := e.found[f]
 	if !looked {
-		found = family.MatchString(e.words)
+		found = f.words.in(e.words)
 		if e.found == nil {
-			e.found = map[*regexp.Regexp]bool{}
+			e.found = map[*family]bool{}
 		}
-		e.found[family] = found
+		e.found[f] = found
 	}
 	return found
 }
