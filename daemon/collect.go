@@ -33,12 +33,14 @@ type collector struct {
 	certs    *certificates
 	subject  string // of the health table
 	attempts backoff
-	sparing  time.Time // until then the connection is not held, see sparingFor
-	idleLost int       // connections lost at IDLE
-	came     int       // mails committed since the start
-	news     int       // mails that the last listing showed for the first time
-	again    int       // looks in a row that followed soon; see rest
-	partial  bool      // the server lists a part of its mails at a time
+	sparing  time.Time     // until then the connection is not held, see sparingFor
+	logins   time.Duration // POP3: the least time between two log-ins that the provider allows; 0: not known
+	login    time.Time     // of the last log-in
+	idleLost int           // connections lost at IDLE
+	came     int           // mails committed since the start
+	news     int           // mails that the last listing showed for the first time
+	again    int           // looks in a row that followed soon; see rest
+	partial  bool          // the server lists a part of its mails at a time
 	breaks   map[uint32]breakage
 	refused  refusals
 	swept    time.Time                 // when the whole mailbox was last looked through
@@ -87,7 +89,7 @@ func (c *collector) failed(ctx context.Context, err error) time.Time {
 		c.health.stop(ctx, c.subject, stop)
 		return time.Time{} // the account says when
 	}
-	at := c.now().Add(pause)
+	at := c.apart(c.now().Add(pause))
 	c.health.fail(ctx, c.subject, err, at)
 	return at
 }
@@ -109,7 +111,7 @@ func (c *collector) session(ctx context.Context) (err error) {
 	}
 	c.fetch.NoIdle = c.fetch.NoIdle || c.idleLost >= idleLosses
 	c.fetch.Numbers = c.number
-	c.fetch.Trace = c.account.trace(ctx, c.certs.noteFor(c.subject))
+	c.fetch.Trace = c.account.trace(ctx, c.noting(c.certs.noteFor(c.subject)))
 	defer func() {
 		var e *mail.Error
 		if errors.As(err, &e) && e.Step == mail.StepIdle && ctx.Err() == nil {

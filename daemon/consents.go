@@ -149,6 +149,8 @@ func (c *consents) progress(ctx context.Context, session, id string) (ui.SignIn,
 	now := c.daemon.Now()
 	switch {
 	case one.over:
+	case !now.Before(one.ends):
+		return ui.SignIn{}, ui.ErrNoSignIn // nobody signed in in time: no fault of a server
 	case one.way == ui.WayDevice && !now.Before(one.next):
 		// The answer may hold the only tokens that this code ever gives: it is
 		// taken also when the person reloads or closes the page meanwhile.
@@ -161,8 +163,6 @@ func (c *consents) progress(ctx context.Context, session, id string) (ui.SignIn,
 			break
 		}
 		c.end(asking, one, got, err)
-	case one.way == ui.WayBrowser && !now.Before(one.ends):
-		c.end(ctx, one, connect.OAuthTokens{}, one.account.App.Refused("", connect.ErrState))
 	}
 	return one.result, nil
 }

@@ -33,6 +33,7 @@ import (
 	"helpdesk/mail"
 	"helpdesk/mail/connect"
 	"helpdesk/mail/fetch"
+	"helpdesk/mail/provider"
 	"helpdesk/mail/send"
 	"helpdesk/store"
 	"helpdesk/ui"
@@ -284,6 +285,10 @@ func (d *daemon) newDeliverer(r *config.Relay, subject string) *deliverer {
 
 func (d *daemon) newCollector(r *runningDesk) *collector {
 	m := &r.conf.Mailbox
+	var logins time.Duration
+	if p, ok := provider.Named(m.Provider()); ok && m.Protocol == config.POP3 {
+		logins = p.PollPOP3
+	}
 	return &collector{
 		desk:     r.settings,
 		settings: func() (fetch.Settings, error) { return d.mailboxSettings(m) },
@@ -291,7 +296,7 @@ func (d *daemon) newCollector(r *runningDesk) *collector {
 		store: d.store, taker: &desk.Taker{Store: d.store, Signer: d.signer, Now: d.Now}, health: d.health,
 		account: d.newAccount(r.mailbox(), &m.Server, false), certs: d.certs, attempts: backoff{provider: m.Provider()},
 		now: d.Now, log: d.Logger, subject: r.mailbox(), breaks: make(map[uint32]breakage),
-		taken: d.taken,
+		taken: d.taken, logins: logins,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"helpdesk/daemon/desk"
 	"helpdesk/mail"
+	"helpdesk/mail/connect"
 	"helpdesk/mail/fetch"
 	"helpdesk/store"
 )
@@ -36,6 +37,28 @@ func (c *collector) number(ctx context.Context, mails []fetch.UniqueID, partial 
 		return fetch.Numbering{}, fmt.Errorf("keeping the unique-ids: %w", err)
 	}
 	return fetch.Numbering(n), nil
+}
+
+// noting notes when the server was last logged in to, and passes the stages on.
+func (c *collector) noting(next func(connect.Stage)) func(connect.Stage) {
+	return func(s connect.Stage) {
+		if s.Step == mail.StepLogin {
+			c.login = c.now()
+		}
+		if next != nil {
+			next(s)
+		}
+	}
+}
+
+// apart is when the maildrop may be tried after a failure, at the earliest at.
+// Each try is a log-in, and some providers count them: one may follow at once,
+// because a line may break, the others not sooner than the provider allows.
+func (c *collector) apart(at time.Time) time.Time {
+	if soonest := c.login.Add(c.logins); c.logins > 0 && c.attempts.failures > 1 && at.Before(soonest) {
+		return soonest
+	}
+	return at
 }
 
 // look takes what is new and tells the server what is committed.

@@ -501,6 +501,33 @@ func TestMaildropMailThatBreaks(t *testing.T) {
 	d.wantIDs("")
 }
 
+// A provider that counts log-ins is logged in to again once after a failure, and
+// then not sooner than it allows.
+func TestMaildropLoginsApart(t *testing.T) {
+	t.Parallel()
+	d := newMaildrop(t, "keep")
+	d.c.logins = 15 * time.Minute
+	d.c.attempts.worked = true
+	d.drop("a", dated("one", "20 Nov 2026", "text"))
+	d.on(at(popHang, "RETR 1"))
+	var pauses []time.Duration
+	for range 4 {
+		err := d.poll()
+		if err == nil {
+			t.Fatal("the session did not fail")
+		}
+		next := d.c.failed(t.Context(), err)
+		pauses = append(pauses, next.Sub(d.now()))
+		d.later(next.Sub(d.now()))
+	}
+	if pauses[0] >= time.Minute || pauses[1] < 14*time.Minute || pauses[2] < 15*time.Minute || pauses[3] < 15*time.Minute {
+		t.Errorf("tried again after %v", pauses)
+	}
+	if n := d.said("PASS"); n != 4 {
+		t.Errorf("%d log-ins, want 4", n)
+	}
+}
+
 // Where the connection breaks in the middle of a maildrop, what was committed is
 // not read again.
 func TestMaildropCutInTheMiddle(t *testing.T) {

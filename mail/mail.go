@@ -27,7 +27,6 @@ func (a Address) Key() string { return strings.ToLower(strings.TrimSpace(a.Addre
 type Raw struct {
 	UIDValidity uint32   // for POP3 it is ours: see mail/fetch.Numbering
 	UID         uint32   // IMAP unique identifier (RFC 9051 section 2.3.1.1), or the number of a POP3 unique-id
-	UIDL        string   // POP3 unique-id (RFC 1939 section 7), empty for IMAP
 	Flags       []string // IMAP flags at the time of the fetch
 	Size        int64    // bytes, as the server stated them
 	Content     io.ReaderAt

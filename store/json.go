@@ -5,14 +5,13 @@ import (
 	"time"
 )
 
-// MarshalJSON gives a row of `helpdesk ledger`. The uid of a POP3 mail is its
-// unique-id, a string.
+// MarshalJSON gives a row of `helpdesk ledger`.
 func (e Entry) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		ID        int64     `json:"id"`
 		Desk      string    `json:"desk"`
 		Mailbox   string    `json:"mailbox"`
-		UID       any       `json:"uid"`
+		UID       uint32    `json:"uid"`
 		MessageID string    `json:"message_id"`
 		From      string    `json:"from"`
 		Subject   string    `json:"subject"`
@@ -22,16 +21,9 @@ func (e Entry) MarshalJSON() ([]byte, error) {
 		Reason    string    `json:"reason"`
 		Request   string    `json:"request"`
 	}{
-		e.ID, e.Desk, e.Mailbox, uidJSON(e.UID, e.UIDL), e.MessageID, e.From.Address, e.Subject, e.SeenAt.UTC(),
+		e.ID, e.Desk, e.Mailbox, e.UID, e.MessageID, e.From.Address, e.Subject, e.SeenAt.UTC(),
 		e.Outcome, e.Rule, e.Reason, e.Request,
 	})
-}
-
-func uidJSON(uid uint32, uidl string) any {
-	if uidl != "" {
-		return uidl
-	}
-	return uid
 }
 
 // MarshalJSON gives a row of `helpdesk outbox list`; next is null for a line

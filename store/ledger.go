@@ -19,8 +19,7 @@ const entryColumns = `SELECT e.id, e.desk_id, ifnull(d.key, ''), e.mailbox_id,
 	LEFT JOIN requests r ON r.id = e.request_id `
 
 func scanEntry(r *row) Entry {
-	e := Entry{ID: r.int(), DeskID: r.int(), Desk: r.text(), MailboxID: r.int(), Mailbox: r.text(), UIDValidity: r.uint32()}
-	e.UID, e.UIDL = r.uid()
+	e := Entry{ID: r.int(), DeskID: r.int(), Desk: r.text(), MailboxID: r.int(), Mailbox: r.text(), UIDValidity: r.uint32(), UID: r.uint32()}
 	e.MessageID, e.From = r.text(), mail.Address{Name: r.text(), Address: r.text()}
 	e.Subject, e.SeenAt, e.Outcome, e.Rule, e.Reason = r.text(), r.time(), r.text(), r.text(), r.text()
 	e.ReasonArgs, e.Passed, e.RequestID, e.Request = r.args(), r.words(), r.int(), r.text()
@@ -129,7 +128,7 @@ func (t *Tx) AddEntry(e *Entry) (err error) {
 	_, err = t.exec(`INSERT INTO ledger (id, desk_id, mailbox_id, uidvalidity, uid, message_id, from_name, from_address, from_id, subject, seen_at,
 		outcome, rule, reason, reason_args, passed, request_id, fingerprint, size, raw_state, problems)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		e.ID, e.DeskID, e.MailboxID, int64(e.UIDValidity), uidValue(e.UID, e.UIDL), e.MessageID, e.From.Name, e.From.Address, from, e.Subject,
+		e.ID, e.DeskID, e.MailboxID, int64(e.UIDValidity), int64(e.UID), e.MessageID, e.From.Name, e.From.Address, from, e.Subject,
 		millis(e.SeenAt), e.Outcome, e.Rule, e.Reason, args, strings.Join(e.Passed, " "), e.RequestID, hashOrNull(e.Fingerprint), e.Size,
 		e.RawState, strings.Join(e.Problems, " "))
 	t.countEntry(e.DeskID, e.Outcome, e.SeenAt, 1)

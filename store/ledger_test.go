@@ -37,7 +37,7 @@ func TestEntry(t *testing.T) {
 		t.Errorf("read  %+v\nwrote %+v", is, full)
 	}
 
-	bare := Entry{UIDL: "x1", Passed: []string{}, Problems: []string{}}
+	bare := Entry{Passed: []string{}, Problems: []string{}}
 	write(t, s, func(tx *Tx) error { return tx.AddEntry(&bare) })
 	if !bare.SeenAt.Equal(start) || bare.RawState != RawNone {
 		t.Errorf("defaults %+v", bare)

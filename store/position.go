@@ -11,8 +11,7 @@ const positionColumns = `SELECT p.mailbox_id, p.uidvalidity, p.uid, p.ledger_id,
 	ifnull(w.action, '') FROM positions p LEFT JOIN pending w USING (mailbox_id, uidvalidity, uid) `
 
 func scanPosition(r *row) Position {
-	p := Position{MailboxID: r.int(), UIDValidity: r.uint32()}
-	p.UID, p.UIDL = r.uid()
+	p := Position{MailboxID: r.int(), UIDValidity: r.uint32(), UID: r.uint32()}
 	p.LedgerID, p.Size, p.HeaderHash = r.int(), r.int(), r.hash()
 	p.RetryAt, p.Breaks, p.Pending = r.time(), int(r.int()), r.text()
 	return p
@@ -73,7 +72,7 @@ func (v *View) PositionsByHash(ctx context.Context, mailboxID int64, exceptUIDVa
 
 // AddPosition keeps a position, also in the place of what was known about it.
 func (t *Tx) AddPosition(p Position) error {
-	uid := uidValue(p.UID, p.UIDL)
+	uid := int64(p.UID)
 	added, err := t.exec(`INSERT INTO positions (mailbox_id, uidvalidity, uid, ledger_id, size, header_hash, retry_at, breaks)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 		p.MailboxID, int64(p.UIDValidity), uid, p.LedgerID, p.Size, hashOrNull(p.HeaderHash), millis(p.RetryAt), int64(p.Breaks))
@@ -90,7 +89,7 @@ func (t *Tx) AddPosition(p Position) error {
 			p.MailboxID, int64(p.UIDValidity), uid, p.Pending)
 	}
 	if err != nil {
-		return fmt.Errorf("keeping the position %v: %w", uid, err)
+		return fmt.Errorf("keeping the position %d: %w", uid, err)
 	}
 	return nil
 }

@@ -148,25 +148,6 @@ func TestPositions(t *testing.T) {
 	}
 }
 
-func TestUniqueIDs(t *testing.T) {
-	s, _ := open(t)
-	want := []Position{{MailboxID: 1, UIDL: "0001", LedgerID: 1, Pending: "delete"}, {MailboxID: 1, UIDL: "1", LedgerID: 2}, {MailboxID: 1, UIDL: "wHq+/", LedgerID: 3}}
-	write(t, s, func(tx *Tx) error {
-		for _, p := range want {
-			if err := tx.AddPosition(p); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if is := got[[]Position](t)(s.Positions(t.Context(), 1, 0, 0)); !reflect.DeepEqual(is, want) {
-		t.Errorf("positions %+v", is)
-	}
-	if is := got[[]Position](t)(s.Pending(t.Context(), 1, 0)); !reflect.DeepEqual(is, want[:1]) {
-		t.Errorf("pending %+v", is)
-	}
-}
-
 func TestPositionsByHash(t *testing.T) {
 	s, _ := open(t)
 	ctx := t.Context()

@@ -41,14 +41,6 @@ func (r *row) hash() (h [16]byte) {
 	return h
 }
 
-// uid reads a column that is an IMAP UID or a POP3 unique-id.
-func (r *row) uid() (uid uint32, uidl string) {
-	if _, ok := r.values[r.next].(string); ok {
-		return 0, r.text()
-	}
-	return r.uint32(), ""
-}
-
 // json reads a column that is empty or JSON.
 func (r *row) json(into any) {
 	s := r.text()
@@ -93,14 +85,6 @@ func hashOrNull(h [16]byte) any {
 		return nil
 	}
 	return h[:]
-}
-
-// uidValue is what is stored for either kind of position.
-func uidValue(uid uint32, uidl string) any {
-	if uidl != "" {
-		return uidl
-	}
-	return int64(uid)
 }
 
 // argsJSON stores arguments; their keys are sorted, so equal ones look equal.

@@ -365,7 +365,7 @@ func TestJSON(t *testing.T) {
 		{Entry{ID: 7, Desk: "SUP", Mailbox: "INBOX", UID: 12, MessageID: "a@b", From: mail.Address{Name: "N", Address: "c@d"}, Subject: "S", SeenAt: at,
 			Outcome: "request", Rule: "r", Reason: "x", Request: "SUP-1"},
 			`{"id":7,"desk":"SUP","mailbox":"INBOX","uid":12,"message_id":"a@b","from":"c@d","subject":"S","seen_at":"2026-11-20T23:00:00Z","outcome":"request","rule":"r","reason":"x","request":"SUP-1"}`},
-		{Entry{UIDL: "x1"}, `{"id":0,"desk":"","mailbox":"","uid":"x1","message_id":"","from":"","subject":"","seen_at":"0001-01-01T00:00:00Z","outcome":"","rule":"","reason":"","request":""}`},
+		{Entry{}, `{"id":0,"desk":"","mailbox":"","uid":0,"message_id":"","from":"","subject":"","seen_at":"0001-01-01T00:00:00Z","outcome":"","rule":"","reason":"","request":""}`},
 		{OutboxLine{ID: 3, Request: "SUP-1", Event: "received", To: mail.Address{Address: "c@d"}, MessageID: "m", State: OutboxWaiting, Attempts: 2, NextAt: at, Cause: "c", Error: "e"},
 			`{"id":3,"request":"SUP-1","event":"received","to":"c@d","message_id":"m","state":"waiting","attempts":2,"next":"2026-11-20T23:00:00Z","cause":"c","error":"e"}`},
 		{OutboxLine{State: OutboxSent, NextAt: at}, `{"id":0,"request":"","event":"","to":"","message_id":"","state":"sent","attempts":0,"next":null,"cause":"","error":""}`},

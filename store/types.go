@@ -74,8 +74,7 @@ type Mailbox struct {
 type Position struct {
 	MailboxID   int64
 	UIDValidity uint32
-	UID         uint32    // IMAP
-	UIDL        string    // POP3; then UID is 0
+	UID         uint32    // IMAP UID, or the number of a POP3 unique-id, see UniqueIDs
 	LedgerID    int64     // 0: not decided yet, set aside until RetryAt
 	Size        int64     // bytes, as the server stated them
 	HeaderHash  [16]byte  // mail.Message.HeaderHash; zero when unknown
@@ -99,7 +98,6 @@ type Entry struct {
 	Mailbox     string // the folder, or user@host where there is none; read only
 	UIDValidity uint32
 	UID         uint32
-	UIDL        string
 	MessageID   string
 	From        mail.Address
 	Subject     string

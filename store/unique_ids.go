@@ -35,8 +35,10 @@ type UniqueID struct {
 // Ids are forgotten by two rules. One whose mail we deleted is forgotten as soon as a
 // listing is without it: from then on the server may give it to another mail
 // (RFC 1939 section 7), which must not be taken for the old one; as long as it
-// is listed the server has not deleted it, and it is not taken again. Any
-// other is forgotten when it was not listed for uniqueIDsKept: it may have
+// is listed the server has not deleted it, and it is not taken again. The same
+// holds for a mail whose deletion nobody confirmed, because the connection
+// broke: with another size it is another mail, which must not be deleted
+// instead. Any other is forgotten when it was not listed for uniqueIDsKept: it may have
 // been left out only, and would come twice. If such a mail does come again
 // later, it is known by its fingerprint or header hash, but for one with
 // neither Message-ID nor Date.
@@ -58,10 +60,14 @@ func (t *Tx) NumberUniqueIDs(mailboxID int64, mails []UniqueID, partial bool) (U
 			return u, err
 		}
 	}
+	unconfirmed, err := t.unconfirmed(mailboxID, u.UIDValidity)
+	if err != nil {
+		return u, err
+	}
 	var outdated []string
 	for i, m := range mails {
 		k, ok := known[m.ID]
-		if ok && k.seen == 0 {
+		if ok && (k.seen == 0 || m.Size > 0 && unconfirmed[k.uid]) {
 			if ok, err = t.sameSize(mailboxID, u.UIDValidity, k.uid, m.Size); err != nil {
 				return u, err
 			}
@@ -80,6 +86,20 @@ func (t *Tx) NumberUniqueIDs(mailboxID int64, mails []UniqueID, partial bool) (U
 		u.Next++
 	}
 	return u, t.ageUniqueIDs(mailboxID, known, outdated, u.Next-1, partial)
+}
+
+// unconfirmed are the numbers of mails that the server was, or is, to be told to
+// delete.
+func (t *Tx) unconfirmed(mailboxID int64, uidvalidity uint32) (map[uint32]bool, error) {
+	uids, err := list(t.ctx, t.View, (*row).uint32, "SELECT uid FROM pending WHERE mailbox_id = ? AND uidvalidity = ?", mailboxID, int64(uidvalidity))
+	if err != nil {
+		return nil, fmt.Errorf("reading which mails are to be deleted: %w", err)
+	}
+	set := make(map[uint32]bool, len(uids))
+	for _, uid := range uids {
+		set[uid] = true
+	}
+	return set, nil
 }
 
 // sameSize reports whether a mail had that size when it was taken.

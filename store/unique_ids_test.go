@@ -15,7 +15,7 @@ func TestNumberUniqueIDs(t *testing.T) {
 		days    int // that pass before
 		deleted []uint32
 		partial bool
-		listed  string // ids; "id/7" has another size than the others
+		listed  string // ids; "id/7" has another size than the others, "id!" is to be deleted
 		want    []uint32
 		next    uint32
 		uidval  uint32
@@ -64,6 +64,11 @@ func TestNumberUniqueIDs(t *testing.T) {
 			{"also that of the last number", 0, []uint32{4, 3}, false, "", nil, 5, 1},
 			{"", 0, nil, false, "a b/7", []uint32{5, 6}, 7, 1},
 		},
+		"an id is given again before the deletion was confirmed": {
+			{"a! is to be deleted", 0, nil, false, "a! b", []uint32{1, 2}, 3, 1},
+			{"it still lies there", 0, nil, false, "a! b", []uint32{1, 2}, 3, 1},
+			{"another mail of another size", 0, nil, false, "a/7 b/7", []uint32{3, 2}, 4, 1},
+		},
 		"ids are forgotten late": {
 			{"", 0, nil, false, "a b c", []uint32{1, 2, 3}, 4, 1},
 			{"", 300, nil, false, "a", []uint32{1}, 4, 1},
@@ -82,8 +87,13 @@ func TestNumberUniqueIDs(t *testing.T) {
 						return err
 					}
 					var mails []UniqueID
-					for _, id := range strings.Fields(step.listed) {
+					pending := map[int]string{}
+					for i, id := range strings.Fields(step.listed) {
 						id, other, _ := strings.Cut(id, "/")
+						id, toDelete := strings.CutSuffix(id, "!")
+						if toDelete {
+							pending[i] = "delete"
+						}
 						mails = append(mails, UniqueID{id, int64(100 + len(other))})
 					}
 					u, err := tx.NumberUniqueIDs(1, mails, step.partial)
@@ -94,7 +104,7 @@ func TestNumberUniqueIDs(t *testing.T) {
 						t.Errorf("step %d, %s: %+v, want %v, %d, %d", i, step.what, u, step.want, step.next, step.uidval)
 					}
 					for j, uid := range u.UIDs { // the mail is taken
-						if err := tx.AddPosition(Position{MailboxID: 1, UIDValidity: u.UIDValidity, UID: uid, LedgerID: 1, Size: mails[j].Size}); err != nil {
+						if err := tx.AddPosition(Position{MailboxID: 1, UIDValidity: u.UIDValidity, UID: uid, LedgerID: 1, Size: mails[j].Size, Pending: pending[j]}); err != nil {
 							return err
 						}
 					}

@@ -103,26 +103,24 @@ func onDesktop(goos string, lookup config.Env) bool {
 	return x+wayland != ""
 }
 
-// run signs in and keeps what came of it.
+// run signs in and keeps what came of it. The daemon's place is not held while
+// a person takes their time, so that the service can be started meanwhile; that
+// it can be had is seen beforehand.
 func (a *authorizing) run(ctx context.Context, c *config.Config, way string) error {
-	tokens, err := daemon.OpenTokens(ctx, c, a.logger())
-	if err != nil {
-		return err
-	}
-	err = a.keep(ctx, tokens, way)
-	return errors.Join(err, tokens.Close())
-}
-
-func (a *authorizing) keep(ctx context.Context, tokens *daemon.Tokens, way string) error {
 	a.say(a.words.Text("authorize.cli.begin", "user", a.account.User, "provider", a.account.ProviderName()))
 	if len(a.account.Ways()) == 0 {
 		// No person is needed: what can be done is to see that it works.
-		if _, err := tokens.Access(ctx, a.account); err != nil {
-			return err
-		}
-		a.say(a.words.Text("authorize.cli.by-itself"))
-		a.next()
-		return nil
+		return a.with(ctx, c, func(tokens *daemon.Tokens) error {
+			if _, err := tokens.Access(ctx, a.account); err != nil {
+				return err
+			}
+			a.say(a.words.Text("authorize.cli.by-itself"))
+			a.next()
+			return nil
+		})
+	}
+	if err := a.with(ctx, c, func(*daemon.Tokens) error { return nil }); err != nil {
+		return err
 	}
 	limited, cancel := context.WithTimeout(ctx, authorizeLimit)
 	defer cancel()
@@ -133,7 +131,7 @@ func (a *authorizing) keep(ctx context.Context, tokens *daemon.Tokens, way strin
 		}
 		return err
 	}
-	if err := tokens.Authorized(ctx, a.account, got); err != nil {
+	if err := a.with(ctx, c, func(tokens *daemon.Tokens) error { return tokens.Authorized(ctx, a.account, got) }); err != nil {
 		return fmt.Errorf("keeping the sign-in: %w", err)
 	}
 	if same, known := got.SignedIn(a.account.User); known && !same {
@@ -142,6 +140,15 @@ func (a *authorizing) keep(ctx context.Context, tokens *daemon.Tokens, way strin
 	a.say(a.words.Text("authorize.cli.done"))
 	a.next()
 	return nil
+}
+
+// with does something with the tokens of the daemon, or in its place.
+func (a *authorizing) with(ctx context.Context, c *config.Config, do func(*daemon.Tokens) error) error {
+	tokens, err := daemon.OpenTokens(ctx, c, a.logger())
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(tokens), tokens.Close())
 }
 
 // explained says why the provider refused and what to do.
@@ -199,6 +206,9 @@ func (a *authorizing) byDevice(ctx context.Context) (connect.OAuthTokens, error)
 		if errors.As(err, &e) && e.Temporary { // not yet, or the network blinked
 			continue
 		}
+		if e != nil && e.Code == connect.OAuthExpired {
+			return got, errors.New(a.words.Text("authorize.cli.late"))
+		}
 		return got, err
 	}
 }
@@ -223,12 +233,14 @@ func (a *authorizing) byPaste(ctx context.Context) (connect.OAuthTokens, error) 
 		if err != nil && line == "" {
 			return connect.OAuthTokens{}, errors.New(a.words.Text("authorize.cli.no-paste"))
 		}
+		var got connect.OAuthTokens
 		answer, err := connect.Pasted(line)
-		if err != nil {
-			a.say(a.words.Text("authorize.no-code"))
-			continue
+		if err == nil {
+			if got, err = a.account.App.Exchange(ctx, begun, answer); !errors.Is(err, connect.ErrState) {
+				return got, err
+			}
 		}
-		return a.account.App.Exchange(ctx, begun, answer)
+		a.say(a.words.Text("authorize.no-code")) // it may be that of an earlier sign-in
 	}
 	return connect.OAuthTokens{}, errors.New(a.words.Text("authorize.no-code"))
 }

@@ -16,6 +16,7 @@ import (
 
 	"helpdesk/daemon"
 	"helpdesk/daemon/config"
+	"helpdesk/daemon/control"
 	"helpdesk/mail/loopback"
 	"helpdesk/ui"
 )
@@ -152,7 +153,12 @@ func TestAuthorizeByPaste(t *testing.T) {
 			return ""
 		}
 		answered++
-		return "nonsense\n" + redirectOf(t, link) + "\n"
+		if lock, err := control.AcquireLock(filepath.Join(filepath.Dir(path), "data")); err != nil {
+			t.Errorf("the service cannot be started while a person signs in: %v", err)
+		} else if err := lock.Release(); err != nil {
+			t.Error(err)
+		}
+		return "nonsense\nhttp://localhost/?code=x&state=earlier\n" + redirectOf(t, link) + "\n"
 	}
 	code, said, errs := callAs(t, paste, "authorize", "SUP", "--paste", "-c", path)
 	if code != 0 || !strings.Contains(said, "That is not the address") || !strings.Contains(said, "Done.") || !strings.Contains(said, "You signed in as boss@mail.test") {

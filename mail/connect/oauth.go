@@ -42,6 +42,7 @@ type OAuthApp struct {
 const (
 	OAuthPending         = "authorization_pending" // the person has not finished yet
 	OAuthSlowDown        = "slow_down"
+	OAuthExpired         = "expired_token"    // nobody entered the code of a device in time
 	OAuthConsentRequired = "consent_required" // nobody has signed in yet, or for less than is needed now (OpenID Connect Core section 3.1.2.6)
 	OAuthKeyLost         = "key_lost"         // what was saved of the sign-in cannot be read any more
 )

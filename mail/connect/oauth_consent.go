@@ -161,7 +161,7 @@ func (a OAuthApp) Device(ctx context.Context) (DeviceCode, error) {
 // grows when the server says that it was too soon.
 func (a OAuthApp) Poll(ctx context.Context, d *DeviceCode) (OAuthTokens, error) {
 	if !a.now().Before(d.Expires) {
-		return OAuthTokens{}, a.Refused("expired_token", fmt.Errorf("nobody entered the code %s in time", d.UserCode))
+		return OAuthTokens{}, a.Refused(OAuthExpired, fmt.Errorf("nobody entered the code %s in time", d.UserCode))
 	}
 	t, err := a.tokens(ctx, url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {d.code}})
 	var e *mail.Error

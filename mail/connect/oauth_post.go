@@ -167,7 +167,7 @@ func (a OAuthApp) read(u *url.URL, form url.Values, status int, body []byte, out
 	switch {
 	case err == nil && failure.Error != "": // also with 200: some servers do so
 		e.Code = cut(failure.Error)
-		e.Text = a.withoutSecrets(cut(failure.Description), form)
+		e.Text = cut(a.withoutSecrets(failure.Description, form)) // in this order: half a secret would not be found
 		if why := cut(failure.Suberror + failure.Subtype); why != "" && !strings.Contains(e.Text, why) {
 			e.Text = strings.TrimSpace(e.Text + " (" + why + ")")
 		}

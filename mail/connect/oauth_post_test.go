@@ -33,6 +33,7 @@ func TestOAuthErrors(t *testing.T) {
 		{"busy", `{"error":"temporarily_unavailable","error_description":"AADSTS90033: A transient error has occurred."}`, 400, "temporarily_unavailable", "AADSTS90033: A transient error has occurred.", true},
 		{"too many", `{"error":"invalid_request"}`, 429, "invalid_request", "", true},
 		{"a secret in the answer", `{"error":"invalid_grant","error_description":"bad token r-secret-1"}`, 400, "invalid_grant", "bad token ***", false},
+		{"half a secret at the end of what is kept", `{"error":"invalid_grant","error_description":"` + strings.Repeat("x", 2040) + `r-secret-1"}`, 400, "invalid_grant", strings.Repeat("x", 2040) + "***", false},
 		{"a page", `<html>Service Unavailable</html>`, 503, "", "HTTP 503 Service Unavailable", true},
 		{"a wrong address", `Not here`, 404, "", "HTTP 404 Not Found", false},
 		{"a proxy's page", `<html>Please log in to this network</html>`, 200, "", "", true},

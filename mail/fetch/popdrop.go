@@ -75,6 +75,9 @@ func (s *popSession) look(ctx context.Context) ([]connect.Fact, error) {
 	return facts, s.number(ctx)
 }
 
+// maxStated is the largest size that a server is believed, in bytes.
+const maxStated = 1 << 40
+
 // list asks for numbers and sizes.
 func (s *popSession) list() error {
 	seen := map[int]bool{}
@@ -86,8 +89,8 @@ func (s *popSession) list() error {
 		n, err := strconv.Atoi(fields[0])
 		size, sizeErr := strconv.ParseInt(fields[1], 10, 63)
 		if err == nil && n > 0 && !seen[n] {
-			if sizeErr != nil {
-				size = 0 // nobody relies on it
+			if sizeErr != nil || size < 0 || size > maxStated {
+				size = 0 // not known: nobody relies on it
 			}
 			seen[n] = true
 			s.mails = append(s.mails, popMail{n: n, size: size})

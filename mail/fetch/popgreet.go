@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -107,6 +108,8 @@ func (s *popSession) askCapabilities(ctx context.Context) error {
 	})
 }
 
+var errLineBreak = errors.New("the user name or the password has a line break in it, which no POP3 server takes")
+
 // Ways to log in that are POP3's own.
 const (
 	userPass = "USER/PASS"
@@ -125,7 +128,9 @@ func (s *popSession) login(ctx context.Context) error {
 	}
 	if auth := strings.ToLower(s.settings.Auth); s.stamp != "" && !s.conn.Encrypted() && (auth == "" || auth == "auto") {
 		own = []string{apop}
-		mechanisms = without2(mechanisms, "PLAIN", "LOGIN")
+		mechanisms = slices.DeleteFunc(mechanisms, func(name string) bool {
+			return strings.EqualFold(name, "PLAIN") || strings.EqualFold(name, "LOGIN")
+		})
 	}
 	attempt, err := s.settings.Login.Client(ctx, s.conn, mechanisms, own)
 	if err != nil {
@@ -134,6 +139,10 @@ func (s *popSession) login(ctx context.Context) error {
 	switch {
 	case !attempt.Own:
 		err = s.authenticate(attempt)
+	case strings.ContainsAny(s.settings.Username+s.settings.Password, "\r\n\x00"):
+		e := s.settings.Error(mail.StepLogin, errLineBreak) // what comes behind it would be a command
+		e.Temporary = false
+		err = e
 	case attempt.Mechanism == apop:
 		digest := fmt.Sprintf("%x", md5.Sum([]byte(s.stamp+s.settings.Password)))
 		s.conn.Secret(digest)
@@ -152,21 +161,6 @@ func (s *popSession) login(ctx context.Context) error {
 		s.loggedIn = time.Now()
 	}
 	return err
-}
-
-// without2 are the names but those to leave out.
-func without2(names []string, out ...string) []string {
-	var kept []string
-	for _, name := range names {
-		drop := false
-		for _, o := range out {
-			drop = drop || strings.EqualFold(name, o)
-		}
-		if !drop {
-			kept = append(kept, name)
-		}
-	}
-	return kept
 }
 
 // maxAuthLine is the longest AUTH line with an initial response, with its line

@@ -166,3 +166,14 @@ func TestPOPStartTLS(t *testing.T) {
 		t.Errorf("we said %q", said)
 	}
 }
+
+// A password with a line break, as from an environment variable, is no command.
+func TestPOPLineBreakInPassword(t *testing.T) {
+	server := servePOP(t, &popScript{caps: "UIDL|TOP|USER"}, popLetter{"x", letter(1)})
+	set := server.settings()
+	set.Password = "secret\r\nDELE 1"
+	_, err := openPOP(t.Context(), set)
+	if e := failure(t, err); e.Temporary || e.Step != mail.StepLogin || !errors.Is(err, errLineBreak) || len(server.received("DELE")) != 0 {
+		t.Errorf("%+v, the server got %q", e, server.received(""))
+	}
+}

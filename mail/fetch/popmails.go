@@ -96,6 +96,12 @@ func (s *popSession) retrieve(m *popMail) (raw *mail.Raw, offset int64, err erro
 	if s.settings.MaxSize > 0 && m.size > s.settings.MaxSize {
 		sink.limit.max = keep
 		topped, err = s.top(mail.StepFetch, m.n, lines, sink.write)
+		if topped && err == nil && sink.lines <= int64(lines) && sink.n < m.size {
+			// Either the mail is smaller than stated, or the server gives fewer
+			// lines than it is asked for. Only the whole mail tells.
+			sink.drop()
+			topped, sink = false, &popSink{most: sink.most}
+		}
 	}
 	if !topped && err == nil {
 		sink.limit = limit
@@ -119,9 +125,8 @@ func (s *popSession) retrieve(m *popMail) (raw *mail.Raw, offset int64, err erro
 		Size:        size,
 		Content:     b.content,
 		Length:      b.length,
-		// With fewer lines than were asked for, TOP gave the whole mail.
-		Truncated: b.length < b.literal || topped && sink.n < m.size && sink.lines > int64(lines),
-		Close:     b.close,
+		Truncated:   b.length < b.literal || topped && sink.n < m.size,
+		Close:       b.close,
 	}, sink.n, nil
 }
 

@@ -170,32 +170,43 @@ func TestPOPSizes(t *testing.T) {
 		name       string
 		text, size string
 		max        int64
-		noTop      bool
+		top        string // what the server answers to TOP; "": as it should
 		want       string
 		truncated  bool
 	}{
-		{"too small", text, "3", 5000, false, text, false},
-		{"nonsense", text, "many", 5000, false, text, false},
-		{"far too large, and the mail is small", text, "99999999", 5000, false, text, false},
-		{"too small for a large mail", text, "3", 500, false, text[:500], true},
-		{"right and large", text, "1208", 500, false, text[:500], true},
-		{"right and large, without TOP", text, "1208", 500, true, text[:500], true},
-		{"above the spool's limit, no max_size", huge, "4194304", 0, false, huge, false},
-		{"a large beginning of a larger mail", huge, "4194304", 3 << 20, false, huge[:1<<20], true},
-		{"a mail that lies itself large", huge, "5", 3 << 20, false, huge[:1<<20], true},
+		{"too small", text, "3", 5000, "", text, false},
+		{"nonsense", text, "many", 5000, "", text, false},
+		{"far too large, and the mail is small", text, "99999999", 5000, "", text, false},
+		{"too small for a large mail", text, "3", 500, "", text[:500], true},
+		{"right and large", text, "1208", 500, "", text[:500], true},
+		{"right and large, without TOP", text, "1208", 500, "-ERR what?", text[:500], true},
+		{"above the spool's limit, no max_size", huge, "4194304", 0, "", huge, false},
+		{"a large beginning of a larger mail", huge, "4194304", 3 << 20, "", huge[:1<<20], true},
+		{"a mail that lies itself large", huge, "5", 3 << 20, "", huge[:1<<20], true},
+		{"large, and TOP gives less than was asked for", text, "1208", 500, "+OK\r\nS: x\r\n\r\nx\r\n.", text[:500], true},
+		{"a size beyond all measure", text, "2305843009213693952", 5000, "", text, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			on := map[string]func(*popClient, string) bool{"LIST": pop("+OK", "1 "+test.size, ".")}
 			caps := ""
-			if test.noTop {
-				on["TOP"], caps = pop("-ERR what?"), "UIDL|USER"
+			if test.top != "" {
+				on["TOP"] = pop(test.top)
+			}
+			if strings.HasPrefix(test.top, "-ERR") {
+				caps = "UIDL|USER"
 			}
 			server := servePOP(t, &popScript{caps: caps, on: on}, popLetter{"x", test.text})
 			set := server.settings()
 			set.MaxSize = test.max
-			mails, _, err := wholeDrop(t, openPOPWith(t, set))
+			session := openPOPWith(t, set)
+			mails, _, err := wholeDrop(t, session)
 			if err != nil || len(mails) != 1 || mails[0].Text != test.want || mails[0].Truncated != test.truncated {
 				t.Fatalf("%d mails, %v; %d bytes, truncated %v", len(mails), err, len(mails[0].Text), mails[0].Truncated)
+			}
+			headers := 0
+			err = session.Headers(t.Context(), []uint32{1}, func(uint32, int64, []byte) error { headers++; return nil })
+			if err != nil || headers != 1 {
+				t.Errorf("%d headers, %v", headers, err)
 			}
 			if files, err := os.ReadDir(set.SpoolDir); err != nil || len(files) != 0 {
 				t.Errorf("left in the spool: %v, %v", files, err)
