@@ -27,7 +27,7 @@ type initer struct {
 	userFlag, passwordFlag, nameFlag         string
 	agentFlags                               []string
 	oauthFlag, yes, keep                     bool
-	clientFlag, tenantFlag                   string
+	clientFlag, tenantFlag, secretFlag       string
 
 	answers
 	provider *provider.Provider // nil: not one of the known ones
@@ -54,7 +54,11 @@ type initServer struct {
 }
 
 // initOAuth is the application that signs in.
-type initOAuth struct{ Provider, ClientID, Tenant string }
+type initOAuth struct {
+	Provider, ClientID, Tenant string
+	SecretFile                 string        // as it is written into the file; "": none, or not yet
+	secret                     config.Secret // for the file that is made of it
+}
 
 const initHelp = `Asks a few questions, finds the mail servers, tests them, and writes helpdesk.toml.
 A file that exists is never overwritten. Nothing is written before the end.
@@ -100,6 +104,7 @@ func (e *env) initCommand() *cobra.Command {
 	f.BoolVar(&i.oauthFlag, "oauth", false, "sign in by OAuth2, also where the provider takes passwords")
 	f.StringVar(&i.clientFlag, "client-id", "", "OAuth2: application (client) ID")
 	f.StringVar(&i.tenantFlag, "tenant", "", "OAuth2 at Microsoft: directory (tenant) ID")
+	f.StringVar(&i.secretFlag, "client-secret-file", "", "OAuth2: file with the client secret, where the application has one")
 	f.StringArrayVar(&i.agentFlags, "agent", nil, "address of one who answers, also as \"Name <address>\"; may be repeated")
 	f.StringVar(&i.nameFlag, "name", "", "name of the first agent")
 	f.StringVar(&i.Key, "key", "", "beginning of the request numbers, as SUP")

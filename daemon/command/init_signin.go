@@ -60,8 +60,23 @@ func (i *initer) demands(p *provider.Provider) {
 
 func (i *initer) askApplication(ctx context.Context, o *provider.OAuth) (err error) {
 	i.OAuth = &initOAuth{Provider: o.Name}
-	if i.OAuth.ClientID, err = i.ask(ctx, question{key: "ask-client", flag: "--client-id", given: i.clientFlag}); err != nil || o.Tenant == "" {
+	if i.OAuth.ClientID, err = i.ask(ctx, question{key: "ask-client", flag: "--client-id", given: i.clientFlag}); err != nil {
 		return err
+	}
+	if i.secretFlag != "" {
+		if i.OAuth.SecretFile, err = fromFolder(filepath.Dir(i.path), i.secretFlag); err != nil {
+			return err
+		}
+	}
+	if o.Tenant == "" { // but for Microsoft's, an application on a computer has a secret too
+		if i.OAuth.SecretFile == "" {
+			secret, err := i.ask(ctx, question{key: "ask-client-secret", flag: "--client-secret-file", secret: true})
+			if err != nil {
+				return err
+			}
+			i.OAuth.secret = config.Secret(secret)
+		}
+		return nil
 	}
 	i.OAuth.Tenant, err = i.ask(ctx, question{key: "ask-tenant", flag: "--tenant", given: i.tenantFlag, optional: true})
 	return err

@@ -212,6 +212,29 @@ func TestInitOAuth(t *testing.T) {
 	}
 }
 
+// TestInitOAuthSecret: an application of Google's has a secret, which gets a file of its own.
+func TestInitOAuthSecret(t *testing.T) {
+	o := newOffice(t)
+	o.listen("imap.gmail.com:993", o.servers.IMAP.String())
+	o.ports["smtp.gmail.com:587"] = o.servers.SMTP.String()
+	code, out, errs := o.init("en\nhelp@gmail.com\ny\n\n1234.apps.googleusercontent.com\nGOCSPX-secret\nw\nAki\naki@example.com\n", "--oauth")
+	if code != exitServer {
+		t.Fatalf("%d\n%s\n%s", code, out, errs)
+	}
+	o.contains(out, "Client secret", "Written")
+	d := &o.loads().Desks[0].Mailbox
+	secret, err := d.OAuth.ResolveSecret()
+	if err != nil || string(secret) != "GOCSPX-secret" || d.OAuth.ClientID != "1234.apps.googleusercontent.com" || d.OAuth.Provider != "google" {
+		t.Errorf("%q %v %+v", string(secret), err, d.OAuth)
+	}
+	if files := o.files(); len(files) != 2 {
+		t.Errorf("files: %v", files)
+	}
+	if strings.Contains(out, "GOCSPX") {
+		t.Error("the secret is shown")
+	}
+}
+
 // TestInitInputEnds: each question's end is told with the flag that answers it.
 func TestInitInputEnds(t *testing.T) {
 	lines := strings.SplitAfter("en\nsupport@example.com\ny\nright\nAki\naki@example.com\n", "\n")

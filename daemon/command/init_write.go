@@ -69,9 +69,12 @@ func (i *initer) write(context.Context) (err error) {
 	}()
 	dir := filepath.Dir(i.path)
 	if i.OAuth == nil {
-		if made, err = i.writePasswords(dir); err != nil {
-			return err
-		}
+		made, err = i.writePasswords(dir)
+	} else if i.OAuth.secret != "" {
+		made, err = i.writeSecret(dir)
+	}
+	if err != nil {
+		return err
 	}
 	text, err := i.file()
 	if err != nil {
@@ -223,6 +226,16 @@ func (i *initer) writePasswords(dir string) (made []string, err error) {
 		}
 	}
 	return made, nil
+}
+
+// writeSecret makes a file for the client secret.
+func (i *initer) writeSecret(dir string) (made []string, err error) {
+	file, err := newPassword(filepath.Join(dir, strings.ToLower(i.Key))+"-client-secret", string(i.OAuth.secret))
+	if err != nil {
+		return nil, err
+	}
+	i.OAuth.SecretFile = filepath.Base(file)
+	return []string{file}, nil
 }
 
 // newPassword writes a file that only its owner can read, under a name that is free.
