@@ -219,7 +219,7 @@ func (a *alarms) settle(ctx context.Context) (free bool, err error) {
 		a.told(false)
 		return true, nil
 	}
-	line := lines[0]
+	line := lines[len(lines)-1] // one that was taken back in the same moment has its Message-ID too
 	switch line.State {
 	case store.OutboxSent:
 		a.record.Lost = ""
