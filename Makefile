@@ -33,7 +33,7 @@ test-tools:
 	RACE="$(RACE)" packaging/testhosts/install.sh
 
 test: test-tools
-	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -shuffle=on -timeout 12m ./...
+	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -shuffle=on -timeout 20m ./...
 
 lint: vet staticcheck gofmt
 
