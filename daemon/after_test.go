@@ -125,9 +125,9 @@ func TestOutage(t *testing.T) {
 	o.writeConfig()
 	o.start()
 	o.request("SUP-3", 1)
-	o.eventually("the relay is shown as failing", func(ctx context.Context) (bool, error) {
+	o.eventually("the relay's failure is explained", func(ctx context.Context) (bool, error) {
 		s, err := o.info.Status(ctx)
-		return err == nil && s.Desks[0].Relay.State == "failing" && s.Desks[0].Relay.Title != "", err
+		return err == nil && s.Desks[0].Relay.State != "ok" && s.Desks[0].Relay.Cause == "net-refused", err
 	})
 	lines, err := o.info.Store.Outbox(t.Context(), store.OutboxFilter{})
 	if err != nil {

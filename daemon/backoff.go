@@ -66,6 +66,10 @@ func (b *backoff) next(err error) time.Duration {
 	case diagnose.RetrySoon:
 		pause = min(5*time.Second<<min(n, 6), 5*time.Minute)
 	case diagnose.RetrySlow, diagnose.RetryNever:
+		if b.worked && restarting(e) && n < quickTries {
+			pause = 5 * time.Second << n
+			break
+		}
 		pause = slowPauses[min(n, len(slowPauses)-1)]
 		if b.worked {
 			pause = min(pause, slowAfterSuccess)
@@ -83,6 +87,14 @@ func (b *backoff) next(err error) time.Duration {
 	}
 	return pause
 }
+
+// quickTries is how often a server that worked and cannot be reached is tried
+// in quick order: mostly it is being restarted, and back within a minute.
+const quickTries = 4
+
+// restarting reports whether a failure is what a server that is being restarted
+// looks like: nobody accepts the connection.
+func restarting(e *mail.Error) bool { return e.Step == mail.StepDial }
 
 // limiting reports whether a cause says that a server has had enough of us for
 // a while.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -275,6 +276,7 @@ func TestRelayIsTriedWithoutMail(t *testing.T) {
 // The pauses of each kind of failure, by what the server says.
 func TestBackoff(t *testing.T) {
 	const slack = 3 * time.Minute
+	refusedDial := &mail.Error{Protocol: "imap", Step: mail.StepDial, Temporary: true, Err: syscall.ECONNREFUSED}
 	for _, c := range []struct {
 		name   string
 		err    error
@@ -287,6 +289,8 @@ func TestBackoff(t *testing.T) {
 		{"network", &mail.Error{Protocol: "imap", Step: mail.StepDial, Temporary: true, Err: context.DeadlineExceeded}, false, 3750 * time.Millisecond, 5 * time.Minute, 0},
 		{"a missing folder", &mail.Error{Protocol: "imap", Step: mail.StepSelect, Code: "NONEXISTENT", Text: "Unknown Mailbox: x"}, false, 45 * time.Second, 2 * time.Hour, 25},
 		{"the same of a server that worked", &mail.Error{Protocol: "imap", Step: mail.StepSelect, Code: "NONEXISTENT", Text: "Unknown Mailbox: x"}, true, 45 * time.Second, 15 * time.Minute, 0},
+		{"a closed port", refusedDial, false, 45 * time.Second, 2 * time.Hour, 25},
+		{"a closed port of a server that worked", refusedDial, true, 3750 * time.Millisecond, 15 * time.Minute, 120},
 		{"too many connections", &mail.Error{Protocol: "imap", Step: mail.StepLogin, Text: "Too many simultaneous connections. (Failure)"}, true, 3*time.Minute + 45*time.Second, 4 * time.Hour, 15},
 		{"a named pause", &mail.Error{Protocol: "imap", Step: mail.StepSelect, Text: "Request is throttled. Suggested Backoff Time: 5400000 milliseconds"}, true, 90 * time.Minute, 5 * time.Hour, 15},
 	} {
