@@ -111,7 +111,7 @@ func TestGuessCharsetShort(t *testing.T) {
 		{charmap.Windows1255, "המדפסת לא עובדת|שאלה על ההזמנה|חשבונית חסרה"},
 		{charmap.Windows1256, "الطابعة لا تعمل|سؤال عن الطلب|مشكلة في الدخول إلى الحساب"},
 		{charmap.Windows1254, "Yazıcı çalışmıyor|Sipariş hakkında|Şifre değişikliği"},
-		{charmap.Windows1252, "Größe falsch|Réparation|Señal de año|Où êtes-vous ?|Über uns|¿Cómo está?|Ação não concluída|Blåbærsyltetøy|Ärendet är öppet|25 °C"},
+		{charmap.Windows1252, "Größe falsch|Réparation|Señal de año|Où êtes-vous ?|Über uns|¿Cómo está?|Ação não concluída|Blåbærsyltetøy|Ärendet är öppet|25 °C|Order 77 éè without charset|Voilà : à é è"},
 		{charmap.Windows1250, "Proszę o przesłanie faktury|Dziękuję, wszystko działa"},
 		{japanese.ShiftJIS, "見積もりのお願い|プリンター故障|お問い合わせ|請求書について"},
 		{japanese.EUCJP, "見積もりのお願い|プリンター故障|お問い合わせ|請求書について"},

@@ -68,7 +68,7 @@ func guessCharset(b []byte) (charset, bool) {
 		return guess, true
 	}
 	sample := highLines(b)
-	best, score := charset{}, 0
+	best, score, few := charset{}, 0, fewAmongLatin(sample)
 	for _, c := range []struct {
 		name  string
 		e     encoding.Encoding
@@ -86,6 +86,9 @@ func guessCharset(b []byte) (charset, bool) {
 		{"iso-8859-2", charmap.ISO8859_2, nil},
 		{"windows-1254", charmap.Windows1254, nil},
 	} {
+		if few && (c.judge != nil || c.name == "windows-1251" || c.name == "koi8-r") {
+			continue
+		}
 		text := with(c.e)(sample)
 		var n int
 		if c.judge != nil {
@@ -104,11 +107,31 @@ func guessCharset(b []byte) (charset, bool) {
 		}
 	}
 	for _, s := range scripts() {
+		if few {
+			break
+		}
 		if n := s.score(with(s.e)(sample)); n > score {
 			best, score = charset{s.name, with(s.e), false}, n
 		}
 	}
 	return best, score > 0
+}
+
+// fewAmongLatin says whether at most three letters beyond ASCII stand among many
+// within it: accents, and no word of another script.
+func fewAmongLatin(b []byte) bool {
+	high, letters := 0, 0
+	for _, c := range b {
+		switch {
+		case c >= 0xc0:
+			high++
+		case c >= 0x80:
+			return false // no letter of Western Europe
+		case isLetter(c):
+			letters++
+		}
+	}
+	return high <= 3 && letters >= 4*high
 }
 
 // highLines gathers the lines that hold bytes above ASCII, so that a long
