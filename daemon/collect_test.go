@@ -614,15 +614,7 @@ var asked = regexp.MustCompile(`UID FETCH (\S+) .*BODY`)
 func TestMailThatBreaksTheFetchIsSetAside(t *testing.T) {
 	t.Parallel()
 	i := newIntake(t, "delete")
-	for n := range 3 {
-		i.deliver(fmt.Sprint("mail ", n+1))
-	}
-	i.line.set(func(text string) verdict {
-		if m := asked.FindStringSubmatch(text); m != nil && m[1] != "1" && m[1] != "3" {
-			return cut // the second mail is among those asked for
-		}
-		return pass
-	}, nil)
+	i.secondMailBreaks()
 	visits := 0
 	for i.visit() != nil {
 		if visits++; visits > 10 {
@@ -630,6 +622,20 @@ func TestMailThatBreaksTheFetchIsSetAside(t *testing.T) {
 		}
 	}
 	i.wantLedger("request mail 1", "request mail 3", "quarantined")
+}
+
+// secondMailBreaks delivers three mails, of which the second breaks the
+// connection of each command that asks for it.
+func (i *intake) secondMailBreaks() {
+	for n := range 3 {
+		i.deliver(fmt.Sprint("mail ", n+1))
+	}
+	i.line.set(func(text string) verdict {
+		if m := asked.FindStringSubmatch(text); m != nil && m[1] != "1" && m[1] != "3" {
+			return cut
+		}
+		return pass
+	}, nil)
 }
 
 // A mail that breaks off again and again is tried ever more seldom, on the same

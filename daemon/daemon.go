@@ -24,14 +24,11 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"helpdesk/daemon/config"
 	"helpdesk/daemon/control"
 	"helpdesk/daemon/desk"
-	"helpdesk/mail"
-	"helpdesk/mail/connect"
 	"helpdesk/mail/fetch"
 	"helpdesk/mail/provider"
 	"helpdesk/mail/send"
@@ -242,35 +239,6 @@ func (d *daemon) prepareDesk(ctx context.Context, c *config.Desk) (*runningDesk,
 	return r, nil
 }
 
-// deskSettings is a desk of the configuration as deciding and writing need it.
-func (d *daemon) deskSettings(id int64, c *config.Desk) *desk.Settings {
-	s := &desk.Settings{
-		ID: id, Key: c.Key, Name: c.Name, Address: c.Address, Aliases: c.Aliases, Language: c.Language,
-		AuthservID: c.AuthservID, Sender: c.Sender(), ReplyTo: c.ReplyAddress(), BaseURL: d.Config.UI.BaseURL,
-		Type: c.Mailbox.RequestType, After: c.Mailbox.After, MoveTo: c.Mailbox.MoveTo, Silent: !c.Relay.Enabled,
-	}
-	for i := range d.Config.Desks {
-		if other := &d.Config.Desks[i]; other != c {
-			s.Others = append(append(s.Others, other.Address), other.Aliases...)
-		}
-	}
-	for _, email := range c.Agents {
-		s.Agents = append(s.Agents, agent(d.Config, email))
-	}
-	return s
-}
-
-// agent is the person behind an address in a desk's list of agents.
-func agent(c *config.Config, email string) mail.Address {
-	a := mail.Address{Address: email}
-	for _, known := range c.Agents {
-		if strings.EqualFold(known.Email, email) {
-			a.Name = known.Name
-		}
-	}
-	return a
-}
-
 func (d *daemon) newDeliverer(r *config.Relay, subject string) *deliverer {
 	f := &fuse{perMinute: r.MaxPerMinute, now: d.Now}
 	d.fuses[subject] = f
@@ -298,54 +266,6 @@ func (d *daemon) newCollector(r *runningDesk) *collector {
 		now: d.Now, log: d.Logger, subject: r.mailbox(), breaks: make(map[uint32]breakage),
 		taken: d.taken, logins: logins,
 	}
-}
-
-// mailboxSettings turns a mailbox of the configuration into what mail/fetch wants.
-func (d *daemon) mailboxSettings(m *config.Mailbox) (fetch.Settings, error) {
-	s := fetch.Settings{
-		Login: connect.Login{Username: m.Username, Auth: m.Auth}, Folder: m.Folder, NoIdle: !m.Idle, MaxSize: int64(m.MaxSize), SpoolDir: d.spoolDir,
-		Name: "helpdesk", Version: d.Version,
-	}
-	var err error
-	if m.Protocol == config.POP3 {
-		s.Folder, s.Delete = "", m.After == config.AfterDelete
-	}
-	if s.Settings, err = d.reach(m.Protocol, &m.Server); err != nil {
-		return s, err
-	}
-	d.byToken(&s.Login, &m.Server)
-	s.Password, err = m.ResolvePassword()
-	return s, err
-}
-
-// relaySettings turns a relay of the configuration into what mail/send wants.
-func (d *daemon) relaySettings(r *config.Relay) (send.Settings, error) {
-	s := send.Settings{Anonymous: r.Anonymous, Login: connect.Login{Username: r.Username, Auth: r.Auth}, Helo: r.Helo}
-	var err error
-	if s.Settings, err = d.reach("smtp", &r.Server); err != nil || r.Anonymous {
-		return s, err
-	}
-	d.byToken(&s.Login, &r.Server)
-	s.Password, err = r.ResolvePassword()
-	return s, err
-}
-
-// reach turns a server of the configuration into what mail/connect wants.
-// Password and certificates are read at each connection: a changed file counts
-// from then on.
-func (d *daemon) reach(protocol string, s *config.Server) (connect.Settings, error) {
-	roots, err := d.Config.Roots(s.Trust)
-	if err != nil {
-		return connect.Settings{}, err
-	}
-	keys, err := d.Config.ClientKeys(s.ClientKey)
-	if err != nil {
-		return connect.Settings{}, err
-	}
-	return connect.Settings{
-		Protocol: protocol, Host: s.Host, Port: s.Port, Security: connect.Security(s.Security), AllowPlaintext: s.AllowPlaintext,
-		Roots: roots, Pins: d.Config.Pins(s.Trust), Keys: keys, Proxy: string(s.Proxy),
-	}, nil
 }
 
 // taken is called after each commit of a collector.

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"fmt"
 	"testing"
 	"time"
 )
@@ -32,15 +31,7 @@ func TestBareMailAfterTwoRenumberings(t *testing.T) {
 func TestMailThatBreaksTheFetchIsSetAsideWithKeep(t *testing.T) {
 	t.Parallel()
 	i := newIntake(t, "keep")
-	for n := range 3 {
-		i.deliver(fmt.Sprint("mail ", n+1))
-	}
-	i.line.set(func(text string) verdict {
-		if m := asked.FindStringSubmatch(text); m != nil && m[1] != "1" && m[1] != "3" {
-			return cut
-		}
-		return pass
-	}, nil)
+	i.secondMailBreaks()
 	visits := 0
 	for i.visit() != nil {
 		if visits++; visits > 20 {
@@ -75,15 +66,7 @@ func TestBareMailAfterADeletedOne(t *testing.T) {
 func TestMailSetAsideStaysAside(t *testing.T) {
 	t.Parallel()
 	i := newIntake(t, "delete")
-	for n := range 3 {
-		i.deliver(fmt.Sprint("mail ", n+1))
-	}
-	i.line.set(func(text string) verdict {
-		if m := asked.FindStringSubmatch(text); m != nil && m[1] != "1" && m[1] != "3" {
-			return cut
-		}
-		return pass
-	}, nil)
+	i.secondMailBreaks()
 	for n := 0; n < 10 && i.visit() != nil; n++ {
 	}
 	i.wantLedger("request mail 1", "request mail 3", "quarantined")
