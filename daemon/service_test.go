@@ -50,8 +50,10 @@ func TestUnit(t *testing.T) {
 // systemd itself reads the unit without a complaint.
 func TestUnitIsUnderstood(t *testing.T) {
 	analyze, err := exec.LookPath("systemd-analyze")
-	if err != nil {
+	if err != nil && os.Getenv("CI") != "true" {
 		t.Skip("needs systemd-analyze (Debian package systemd)")
+	} else if err != nil {
+		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "a b%")
 	if err := os.Mkdir(dir, 0o755); err != nil {

@@ -15,8 +15,10 @@ import (
 // what is typed before and after it, and the password not.
 func TestPasswordIsNotShown(t *testing.T) {
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
+	if err != nil && os.Getenv("CI") != "true" {
 		t.Skipf("no terminals here: %v", err)
+	} else if err != nil {
+		t.Fatal(err)
 	}
 	defer master.Close()
 	if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
