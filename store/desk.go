@@ -36,12 +36,13 @@ func (t *Tx) EnsureDesk(address, key, name string) (Desk, error) {
 }
 
 const mailboxColumns = `SELECT id, desk_id, protocol, host, username, folder,
-	opened_at, uidvalidity, skip_below, skip_done, next_uid FROM mailboxes `
+	opened_at, uidvalidity, skip_below, skip_done, next_uid, import_total, import_done FROM mailboxes `
 
 func scanMailbox(r *row) Mailbox {
 	return Mailbox{
 		ID: r.int(), DeskID: r.int(), Protocol: r.text(), Host: r.text(), Username: r.text(), Folder: r.text(),
 		OpenedAt: r.time(), UIDValidity: r.uint32(), SkipBelow: r.uint32(), SkipDone: r.bool(), NextUID: r.uint32(),
+		ImportTotal: int(r.int()), ImportDone: int(r.int()),
 	}
 }
 
@@ -73,8 +74,10 @@ func (t *Tx) EnsureMailbox(deskID int64, protocol, host, username, folder string
 
 // SaveMailbox keeps how far a mailbox has been read.
 func (t *Tx) SaveMailbox(m Mailbox) error {
-	n, err := t.exec(`UPDATE mailboxes SET opened_at = ?, uidvalidity = ?, skip_below = ?, skip_done = ?, next_uid = ? WHERE id = ?`,
-		millis(m.OpenedAt), int64(m.UIDValidity), int64(m.SkipBelow), flag(m.SkipDone), int64(m.NextUID), m.ID)
+	n, err := t.exec(`UPDATE mailboxes SET opened_at = ?, uidvalidity = ?, skip_below = ?, skip_done = ?, next_uid = ?,
+		import_total = ?, import_done = ? WHERE id = ?`,
+		millis(m.OpenedAt), int64(m.UIDValidity), int64(m.SkipBelow), flag(m.SkipDone), int64(m.NextUID),
+		int64(m.ImportTotal), int64(m.ImportDone), m.ID)
 	if err == nil && n == 0 {
 		err = ErrNotFound
 	}

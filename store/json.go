@@ -27,12 +27,20 @@ func (e Entry) MarshalJSON() ([]byte, error) {
 }
 
 // MarshalJSON gives a row of `helpdesk outbox list`; next is null for a line
-// that does not wait.
+// that does not wait for a time. What comes with a digest waits, what came with
+// one is sent.
 func (l OutboxLine) MarshalJSON() ([]byte, error) {
 	var next *time.Time
 	if l.State == OutboxWaiting && !l.NextAt.IsZero() {
 		at := l.NextAt.UTC()
 		next = &at
+	}
+	state := l.State
+	switch state {
+	case OutboxDigest:
+		state = OutboxWaiting
+	case OutboxDigested:
+		state = OutboxSent
 	}
 	return json.Marshal(struct {
 		ID        int64      `json:"id"`
@@ -45,5 +53,5 @@ func (l OutboxLine) MarshalJSON() ([]byte, error) {
 		Next      *time.Time `json:"next"`
 		Cause     string     `json:"cause"`
 		Error     string     `json:"error"`
-	}{l.ID, l.Request, l.Event, l.To.Address, l.MessageID, l.State, l.Attempts, next, l.Cause, l.Error})
+	}{l.ID, l.Request, l.Event, l.To.Address, l.MessageID, state, l.Attempts, next, l.Cause, l.Error})
 }

@@ -50,9 +50,9 @@ func (v *View) entryIDs(ctx context.Context, f EntryFilter) ([]int64, error) {
 	switch {
 	case f.From != "":
 		return list(ctx, v, (*row).int, `SELECT id FROM ledger WHERE from_id = (SELECT id FROM addresses WHERE key = ?) AND id < ?
-			AND (? = 0 OR desk_id = ?) AND (? = '' OR outcome = ?) ORDER BY id DESC LIMIT ?`,
-			addressKey(f.From), below, f.DeskID, f.DeskID, f.Outcome, f.Outcome, n)
-	case f.DeskID == 0 && f.Outcome == "":
+			AND (? = 0 OR desk_id = ?) AND (? = '' OR outcome = ?) AND (? = '' OR rule = ?) ORDER BY id DESC LIMIT ?`,
+			addressKey(f.From), below, f.DeskID, f.DeskID, f.Outcome, f.Outcome, f.Rule, f.Rule, n)
+	case f.DeskID == 0 && f.Outcome == "" && f.Rule == "":
 		return list(ctx, v, (*row).int, "SELECT id FROM ledger WHERE id < ? ORDER BY id DESC LIMIT ?", below, n)
 	}
 	// The counters know which outcomes each desk has had: a few dozen at most,
@@ -66,8 +66,8 @@ func (v *View) entryIDs(ctx context.Context, f EntryFilter) ([]int64, error) {
 		if f.DeskID != 0 && c.DeskID != f.DeskID || f.Outcome != "" && c.Outcome != f.Outcome {
 			continue
 		}
-		some, err := list(ctx, v, (*row).int, "SELECT id FROM ledger WHERE desk_id = ? AND outcome = ? AND id < ? ORDER BY id DESC LIMIT ?",
-			c.DeskID, c.Outcome, below, n)
+		some, err := list(ctx, v, (*row).int, "SELECT id FROM ledger WHERE desk_id = ? AND outcome = ? AND id < ? AND (? = '' OR rule = ?) ORDER BY id DESC LIMIT ?",
+			c.DeskID, c.Outcome, below, f.Rule, f.Rule, n)
 		if err != nil {
 			return nil, err
 		}

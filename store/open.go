@@ -48,7 +48,7 @@ func openWriter(ctx context.Context, path string, now func() time.Time, z *zstdC
 	}
 	w := &writer{
 		path: path, ctx: context.WithoutCancel(ctx), now: now, zstd: z, conn: c,
-		jobs: make(chan *job), stop: make(chan struct{}), ended: make(chan struct{}),
+		jobs: make(chan *job), alone: make(chan *work), stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 	w.check = startCheckpointer(w.ctx, path)
 	go w.run()

@@ -13,15 +13,15 @@ import (
 )
 
 const outboxColumns = `SELECT o.id, o.desk_id, o.request_id, ifnull(r.key, ''), o.event, o.message_row, o.to_name, o.to_address, o.message_id,
-	o.in_reply_to, o.refs, o.args, o.automatic, o.state, o.attempts, o.next_at, o.created_at, o.first_at, o.sent_at, o.cause, o.error
-	FROM outbox o LEFT JOIN requests r ON r.id = o.request_id `
+	o.in_reply_to, o.refs, o.args, o.automatic, o.state, o.attempts, o.next_at, o.created_at, o.first_at, o.sent_at, o.cause, o.error,
+	ifnull((SELECT a.key FROM addresses a WHERE a.id = o.caused_by), '') FROM outbox o LEFT JOIN requests r ON r.id = o.request_id `
 
 func scanOutbox(r *row) OutboxLine {
 	return OutboxLine{
 		ID: r.int(), DeskID: r.int(), RequestID: r.int(), Request: r.text(), Event: r.text(), MessageRow: r.int(),
 		To: mail.Address{Name: r.text(), Address: r.text()}, MessageID: r.text(), InReplyTo: r.text(), References: r.words(), Args: r.args(),
 		Automatic: r.bool(), State: r.text(), Attempts: int(r.int()), NextAt: r.time(), CreatedAt: r.time(), FirstAt: r.time(), SentAt: r.time(),
-		Cause: r.text(), Error: r.text(),
+		Cause: r.text(), Error: r.text(), CausedBy: r.text(),
 	}
 }
 
@@ -81,14 +81,16 @@ func (v *View) Outbox(ctx context.Context, f OutboxFilter) ([]OutboxLine, error)
 
 func (v *View) outboxIDs(ctx context.Context, f OutboxFilter) ([]int64, error) {
 	below, n := page(f.Before, f.Limit)
+	// A notice that comes with a digest waits, and one that came is sent.
+	digest := map[string]string{OutboxWaiting: OutboxDigest, OutboxSent: OutboxDigested}[f.State]
 	switch {
 	case f.To != "":
 		// Both halves of what went to an address are in the order of time.
 		var ids []int64
 		for _, automatic := range []bool{false, true} {
 			some, err := list(ctx, v, (*row).int, `SELECT id FROM outbox WHERE to_id = (SELECT id FROM addresses WHERE key = ?)
-				AND automatic = ? AND id < ? AND (? = '' OR state = ?) ORDER BY created_at DESC, id DESC LIMIT ?`,
-				addressKey(f.To), flag(automatic), below, f.State, f.State, n)
+				AND automatic = ? AND id < ? AND (? = '' OR state IN (?, ?)) ORDER BY created_at DESC, id DESC LIMIT ?`,
+				addressKey(f.To), flag(automatic), below, f.State, f.State, digest, n)
 			if err != nil {
 				return nil, err
 			}
@@ -96,8 +98,8 @@ func (v *View) outboxIDs(ctx context.Context, f OutboxFilter) ([]int64, error) {
 		}
 		return newest(ids, n), nil
 	case f.State == "" || f.State == OutboxSent: // nearly all are sent: the newest are found at once
-		return list(ctx, v, (*row).int, "SELECT id FROM outbox WHERE id < ? AND (? = '' OR state = ?) ORDER BY id DESC LIMIT ?",
-			below, f.State, f.State, n)
+		return list(ctx, v, (*row).int, "SELECT id FROM outbox WHERE id < ? AND (? = '' OR state IN (?, ?)) ORDER BY id DESC LIMIT ?",
+			below, f.State, f.State, digest, n)
 	case f.State == OutboxWaiting:
 		return v.waitingIDs(ctx, below, n)
 	default:
@@ -106,20 +108,26 @@ func (v *View) outboxIDs(ctx context.Context, f OutboxFilter) ([]int64, error) {
 	}
 }
 
-// waitingIDs looks into the queue of each desk that has one.
+// waitingIDs looks into the queues of each desk that has one, of what is sent by
+// itself and of what comes with a digest.
 func (v *View) waitingIDs(ctx context.Context, below, n int64) ([]int64, error) {
-	desks, err := list(ctx, v, (*row).int, "SELECT desk_id FROM counters WHERE day = 0 AND name = 'outbox:waiting' AND n > 0")
+	desks, err := list(ctx, v, (*row).int, `SELECT DISTINCT desk_id FROM counters
+		WHERE day = 0 AND name IN ('outbox:waiting', 'outbox:digest') AND n > 0`)
 	if err != nil {
 		return nil, err
 	}
 	var ids []int64
 	for _, desk := range desks {
-		some, err := list(ctx, v, (*row).int, `SELECT id FROM outbox INDEXED BY outbox_by_due
-			WHERE desk_id = ? AND state = 'waiting' AND id < ? ORDER BY id DESC LIMIT ?`, desk, below, n)
-		if err != nil {
-			return nil, err
+		for _, query := range []string{
+			"SELECT id FROM outbox INDEXED BY outbox_by_due WHERE desk_id = ? AND state = 'waiting' AND id < ? ORDER BY id DESC LIMIT ?",
+			"SELECT id FROM outbox INDEXED BY outbox_digest WHERE desk_id = ? AND state = 'digest' AND id < ? ORDER BY id DESC LIMIT ?",
+		} {
+			some, err := list(ctx, v, (*row).int, query, desk, below, n)
+			if err != nil {
+				return nil, err
+			}
+			ids = append(ids, some...)
 		}
-		ids = append(ids, some...)
 	}
 	return newest(ids, n), nil
 }
@@ -137,7 +145,7 @@ func (v *View) AutomaticSince(ctx context.Context, address string, since time.Ti
 func (v *View) OutboxCounts(ctx context.Context) (c OutboxCounts, err error) {
 	c, err = one(ctx, v, func(r *row) OutboxCounts {
 		return OutboxCounts{Waiting: r.int(), Failed: r.int(), SentToday: r.int()}
-	}, `SELECT ifnull(sum(n) FILTER (WHERE day = 0 AND name = 'outbox:waiting'), 0), ifnull(sum(n) FILTER (WHERE day = 0 AND name = 'outbox:failed'), 0),
+	}, `SELECT ifnull(sum(n) FILTER (WHERE day = 0 AND name IN ('outbox:waiting', 'outbox:digest')), 0), ifnull(sum(n) FILTER (WHERE day = 0 AND name = 'outbox:failed'), 0),
 		ifnull(sum(n) FILTER (WHERE day <> 0 AND name = 'outbox:sent'), 0) FROM counters WHERE day IN (0, ?)`, v.day())
 	return c, err
 }
@@ -170,14 +178,18 @@ func (t *Tx) Queue(l *OutboxLine) (err error) {
 	if err != nil {
 		return err
 	}
+	by, err := t.addressOrNone(mail.Address{Address: l.CausedBy})
+	if err != nil {
+		return err
+	}
 	if l.ID, err = t.next("outbox"); err != nil {
 		return err
 	}
 	_, err = t.exec(`INSERT INTO outbox (id, desk_id, request_id, event, message_row, to_name, to_address, to_id, message_id,
-		in_reply_to, refs, args, automatic, state, next_at, created_at, attempts, first_at, sent_at, cause, error)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, '')`,
+		in_reply_to, refs, args, automatic, state, next_at, created_at, attempts, first_at, sent_at, cause, error, caused_by)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, '', ?)`,
 		l.ID, l.DeskID, l.RequestID, l.Event, l.MessageRow, l.To.Name, l.To.Address, to, l.MessageID,
-		l.InReplyTo, strings.Join(l.References, " "), args, flag(l.Automatic), l.State, millis(l.NextAt), millis(l.CreatedAt), l.Cause)
+		l.InReplyTo, strings.Join(l.References, " "), args, flag(l.Automatic), l.State, millis(l.NextAt), millis(l.CreatedAt), l.Cause, by)
 	t.countOutbox(l.DeskID, l.State, l.CreatedAt, 1)
 	return err
 }
@@ -197,7 +209,7 @@ func (t *Tx) SaveOutbox(l OutboxLine) (err error) {
 	switch {
 	case old.State == OutboxSent && l.State == OutboxSent:
 		return nil // a commit that was reported as failed had been written
-	case old.State == OutboxSent:
+	case old.State == OutboxSent, old.State == OutboxDigested:
 		return errors.New("it was sent already")
 	}
 	if l.State == OutboxSent && l.SentAt.IsZero() {
@@ -211,8 +223,13 @@ func (t *Tx) SaveOutbox(l OutboxLine) (err error) {
 }
 
 // countOutbox counts lines by state: what was sent by day, the others in all.
+// What came with a digest is no mail of its own and counted nowhere.
 func (t *Tx) countOutbox(deskID int64, state string, at time.Time, n int64) {
-	if state != OutboxSent {
+	switch state {
+	case OutboxDigested:
+		return
+	case OutboxSent:
+	default:
 		at = time.Time{}
 	}
 	t.count(deskID, "outbox:"+state, at, n)

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"helpdesk/mail"
 )
 
 // TestQueryPlans calls every reading method on a store with realistic data,
@@ -52,7 +54,9 @@ func TestQueryPlans(t *testing.T) {
 		"RequestByKey": func(v *View) error { _, err := v.RequestByKey(ctx, "sup-1"); return err },
 		"RequestByID":  func(v *View) error { _, err := v.RequestByID(ctx, 1); return err },
 		"Requests": func(v *View) error {
-			return each(v.Requests, RequestFilter{}, RequestFilter{DeskID: 1}, RequestFilter{State: StateOpen}, RequestFilter{Query: "order", DeskID: 1, State: StateOpen})(ctx)
+			return each(v.Requests, RequestFilter{}, RequestFilter{DeskID: 1}, RequestFilter{State: StateOpen}, RequestFilter{Query: "order", DeskID: 1, State: StateOpen},
+				RequestFilter{Assignee: "a@x", State: StateOpen}, RequestFilter{Assignee: "-"}, RequestFilter{Requester: "a@x"}, RequestFilter{DeskID: 1, UpdatedBefore: now},
+				RequestFilter{Query: "order", Assignee: "a@x", Requester: "b@x", UpdatedBefore: now})(ctx)
 		},
 		"Messages":     func(v *View) error { _, err := v.Messages(ctx, 1); return err },
 		"Message":      func(v *View) error { _, err := v.Message(ctx, 1); return err },
@@ -74,13 +78,46 @@ func TestQueryPlans(t *testing.T) {
 		"HealthAll":      func(v *View) error { _, err := v.HealthAll(ctx); return err },
 		"SignIn":         func(v *View) error { _, err := v.SignIn(ctx, "relay"); return err },
 		"Meta":           func(v *View) error { _, _, err := v.Meta(ctx, "a"); return err },
-		"Token": func(v *View) error {
-			if _, _, err := v.Token(ctx, "a"); !errors.Is(err, ErrNotFound) {
-				return err
-			}
-			return nil
+		"Token":          func(v *View) error { _, _, err := v.Token(ctx, "a"); return absent(err) },
+		"KnownAt":        func(v *View) error { _, err := v.KnownAt(ctx, 1, "a@x"); return err },
+		"Customer":       func(v *View) error { _, err := v.Customer(ctx, "a@x"); return absent(err) },
+		"Customers": func(v *View) error {
+			return each(v.Customers, CustomerFilter{}, CustomerFilter{DeskID: 1, Query: "a", After: "b"})(ctx)
 		},
-		"Search": func(v *View) error { _, err := v.Search(ctx, "東京 order", 10); return err },
+		"PersonKeys": func(v *View) error {
+			address, err := known(ctx, v)
+			if err == nil {
+				_, err = v.PersonKeys(ctx, address)
+			}
+			return err
+		},
+		"BlockedAt":        func(v *View) error { _, err := v.BlockedAt(ctx, 1, "a@x"); return err },
+		"Suspensions":      func(v *View) error { _, err := v.Suspensions(ctx); return err },
+		"NthNewest":        func(v *View) error { _, err := v.NthNewest(ctx, 1, "a@x", 30); return err },
+		"AutomaticInAll":   func(v *View) error { _, err := v.AutomaticInAll(ctx, now); return err },
+		"EventsSince":      func(v *View) error { _, err := v.EventsSince(ctx, "held", "a@x", now); return err },
+		"CausedSince":      func(v *View) error { _, err := v.CausedSince(ctx, "a@x", "b@x", now); return err },
+		"NoticesSince":     func(v *View) error { _, err := v.NoticesSince(ctx, "a@x", now); return err },
+		"DigestLines":      func(v *View) error { _, err := v.DigestLines(ctx, 1); return err },
+		"RequestsToRemind": func(v *View) error { _, err := v.RequestsToRemind(ctx, 1, now); return err },
+		"RequestsToClose":  func(v *View) error { _, err := v.RequestsToClose(ctx, 1, now, 10); return err },
+		"RequestsWaiting":  func(v *View) error { _, err := v.RequestsWaiting(ctx, 1, now, 10); return err },
+		"ResolvedSince":    func(v *View) error { _, err := v.ResolvedSince(ctx, 1, now); return err },
+		"RequestsOf":       func(v *View) error { _, err := v.RequestsOf(ctx, []string{"a@x", "b@x"}); return err },
+		"Wanted":           func(v *View) error { _, _, err := v.Wanted(ctx, 1, 77); return err },
+		"WantedEntry":      func(v *View) error { _, _, err := v.WantedEntry(ctx, 1); return err },
+		"MoveOf":           func(v *View) error { _, err := v.MoveOf(ctx, 1); return absent(err) },
+		"PositionOf":       func(v *View) error { _, err := v.PositionOf(ctx, 1); return absent(err) },
+		"Reconciliations":  func(v *View) error { _, err := v.Reconciliations(ctx); return err },
+		"HeldFrom": func(v *View) error {
+			_, err := v.HeldFrom(ctx, 0, "unknown-sender", nil, 0, 10)
+			if err == nil {
+				_, err = v.HeldFrom(ctx, 1, "unknown-sender", []string{"a@x"}, 0, 10)
+			}
+			return err
+		},
+		"OutboxLineByID": func(v *View) error { _, err := v.OutboxLineByID(ctx, 1); return err },
+		"Search":         func(v *View) error { _, err := v.Search(ctx, "東京 order", 10); return err },
 	}
 	view := reflect.TypeFor[*View]()
 	for i := range view.NumMethod() {
@@ -105,7 +142,7 @@ func TestQueryPlans(t *testing.T) {
 		}
 		for _, err := range []error{
 			tx.UpdateEntry(&entry), tx.UpdateRequest(&request), tx.SaveOutbox(OutboxLine{ID: 1}), tx.AddPosition(Position{MailboxID: 1, UIDValidity: 77, UID: 1}),
-			tx.ClearPending(1, 77, []uint32{1}), tx.SetRetry(1, 77, 2, now, 1), tx.ForgetPositions(1, 77, []uint32{3}), tx.Unsuspend("a"), tx.MarkReturned(2, "a", "b"), tx.SaveMailbox(Mailbox{ID: 1}), tx.SaveToken("a", []byte{1}), numberAll(tx), tx.PutRaw(1, Packed{pieces: []piece{{data: []byte{}}}}),
+			tx.ClearPending(1, 77, []uint32{1}), tx.SetRetry(1, 77, 2, now, 1), tx.ForgetPositions(1, 77, []uint32{3}), tx.Unsuspend("a"), tx.MarkReturned(2, "a", "b"), tx.SaveMailbox(Mailbox{ID: 1}), tx.SaveToken("a", []byte{1}), numberAll(tx), tx.PutRaw(1, Packed{pieces: []piece{{data: []byte{}}}}), writeRest(tx),
 		} {
 			if err != nil {
 				return err
@@ -119,7 +156,7 @@ func TestQueryPlans(t *testing.T) {
 		plan := planOf(t, s, query)
 		t.Logf("%s\n\t%s", strings.Join(strings.Fields(query), " "), strings.Join(plan, "\n\t"))
 		for _, line := range plan {
-			if readsAll(line) {
+			if readsAll(line) && !strings.HasSuffix(query, wholeTable) {
 				t.Errorf("%s\nreads a whole table: %s", query, line)
 			}
 			if _, name, ok := strings.Cut(line, "INDEX "); ok {
@@ -133,6 +170,62 @@ func TestQueryPlans(t *testing.T) {
 			t.Errorf("no query uses the index %s", name)
 		}
 	}
+}
+
+// absent lets pass that there is no such thing.
+func absent(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// known returns an address that a customer has.
+func known(ctx context.Context, v *View) (string, error) {
+	all, err := v.Customers(ctx, CustomerFilter{Limit: 1})
+	if err != nil || len(all) == 0 {
+		return "", errors.Join(err, ErrNotFound)
+	}
+	return all[0].Address.Address, nil
+}
+
+// writeRest calls the writing methods of people, merging, retention and the like.
+func writeRest(tx *Tx) error {
+	address, err := known(tx.ctx, tx.View)
+	if err != nil {
+		return err
+	}
+	customer := mail.Address{Address: address}
+	steps := []func() error{
+		func() error { return tx.AddMember(1, customer, start) },
+		func() error { return tx.NameCustomer(customer.Address, "A") },
+		func() error { return tx.MergeCustomers("new@x", customer.Address) },
+		func() error { _, err := tx.RemoveMember(1, customer.Address); return err },
+		func() error { return tx.Block(1, "a@x", 1, start) },
+		func() error { _, err := tx.Unblock(1, "a@x"); return err },
+		func() error { return tx.Digested([]int64{1}, 2) },
+		func() error { _, err := tx.DropOutbox([]int64{1}); return err },
+		func() error { _, err := tx.RetryOutbox([]int64{1}); return err },
+		func() error { return tx.SetFields(1, map[string]string{"a": "b"}) },
+		func() error { return tx.SetRequester(1, customer) },
+		func() error { return tx.RemoveParticipant(1, "a@x") },
+		func() error { return tx.MergeRequest(tx.ctx, 1, 2, start) },
+		func() error { return tx.Want(1, true) },
+		func() error { return tx.Unwant(1) },
+		func() error { return tx.AddMove(Move{LedgerID: 1}) },
+		func() error { return tx.PutReconciliation(Reconciliation{MailboxID: 1}) },
+		func() error { _, err := tx.ExpireLedger(tx.ctx, start.Add(1), 2); return err },
+		func() error { _, err := tx.ExpireRaw(tx.ctx, start.Add(1), 2); return err },
+		func() error { _, err := tx.ExpireOutbox(tx.ctx, start.Add(1), 2); return err },
+		func() error { _, err := tx.ExpireRequests(tx.ctx, 1, start.Add(1), 2); return err },
+		func() error { _, err := tx.ForgetPerson(tx.ctx, customer.Address); return err },
+	}
+	for i, step := range steps {
+		if err := step(); err != nil {
+			return fmt.Errorf("step %d: %w", i, err)
+		}
+	}
+	return nil
 }
 
 // numberAll has unique-ids that are new, known, deleted, outdated and replaced.
@@ -172,18 +265,20 @@ func each[F, T any](read func(context.Context, F) ([]T, error), filters ...F) fu
 }
 
 // readsAll reports whether a line of a plan reads more than what is asked for.
-// Desks, parts with a health and the tables themselves are a handful, json_each
-// is the caller's list, the search index reads what matches, and s is what it
-// found. All positions of a mailbox are nearly all positions.
+// Desks, parts with a health, the last comparisons, the tables themselves, and
+// what people made by hand (suspended, wanted) are a handful, json_each is the
+// caller's list, the search index reads what matches, s is what it found, and the
+// subquery is a person's desks.
+// All positions of a mailbox are nearly all positions.
 func readsAll(line string) bool {
 	if !strings.HasPrefix(line, "SCAN ") {
 		return strings.HasSuffix(line, "(mailbox_id=?)")
 	}
 	switch table := strings.Fields(line)[1]; table {
-	case "desks", "health", "sqlite_master", "json_each", "s":
+	case "desks", "d", "health", "suspended", "wanted", "reconciliations", "sqlite_master", "json_each", "s", "CONSTANT", "(subquery-4)":
 		return false
 	case "search":
-		return !strings.Contains(line, ":M") // M: by MATCH
+		return !strings.Contains(line, ":M") && !strings.HasSuffix(line, ":=") // M: by MATCH; =: by rowid
 	}
 	return true
 }

@@ -10,13 +10,17 @@ import (
 )
 
 const requestColumns = `SELECT r.id, r.desk_id, r.key, ifnull(d.key, ''), r.type, r.subject, r.state, r.requester_name, r.requester_address,
-	r.assignee, r.created, r.updated, (SELECT count(*) FROM messages m WHERE m.request_id = r.id), r.linked_to FROM requests r LEFT JOIN desks d ON d.id = r.desk_id `
+	r.assignee, r.created, r.updated, (SELECT count(*) FROM messages m WHERE m.request_id = r.id), r.linked_to,
+	r.fields, r.language, r.awaiting_since, r.reminded_at, r.resolved_at, r.closed_at, r.merged_into, r.spam
+	FROM requests r LEFT JOIN desks d ON d.id = r.desk_id `
 
 func scanRequest(r *row) Request {
 	return Request{
 		ID: r.int(), DeskID: r.int(), Key: r.text(), Desk: r.text(), Type: r.text(), Subject: r.text(), State: r.text(),
 		Requester: mail.Address{Name: r.text(), Address: r.text()}, Assignee: r.text(),
 		Created: r.time(), Updated: r.time(), Messages: int(r.int()), LinkedTo: r.int(),
+		Fields: r.args(), Language: r.text(), AwaitingSince: r.time(), RemindedAt: r.time(), ResolvedAt: r.time(), ClosedAt: r.time(),
+		MergedInto: r.int(), Spam: r.bool(),
 	}
 }
 
@@ -49,8 +53,14 @@ func (v *View) requestIDs(ctx context.Context, f RequestFilter) ([]int64, error)
 	if f.Query != "" {
 		return v.searchRequests(ctx, f, below, n)
 	}
-	if f.DeskID == 0 && f.State == "" {
-		return list(ctx, v, (*row).int, "SELECT id FROM requests WHERE id < ? ORDER BY id DESC LIMIT ?", below, n)
+	where, args := f.conditions()
+	read := func(start string, first ...any) ([]int64, error) {
+		all := append(append(append([]any{}, first...), args...), below, n)
+		return list(ctx, v, (*row).int, "SELECT r.id FROM requests r WHERE "+start+where+" AND r.id < ? ORDER BY r.id DESC LIMIT ?", all...)
+	}
+	switch {
+	case f.Requester != "", f.Assignee != "" && f.Assignee != nobody, f.DeskID == 0 && f.State == "":
+		return read("true")
 	}
 	desks := []int64{f.DeskID}
 	if f.DeskID == 0 {
@@ -68,8 +78,7 @@ func (v *View) requestIDs(ctx context.Context, f RequestFilter) ([]int64, error)
 	var ids []int64
 	for _, desk := range desks {
 		for _, state := range states {
-			some, err := list(ctx, v, (*row).int, "SELECT id FROM requests WHERE desk_id = ? AND state = ? AND id < ? ORDER BY id DESC LIMIT ?",
-				desk, state, below, n)
+			some, err := read("r.desk_id = ? AND r.state = ?", desk, state)
 			if err != nil {
 				return nil, err
 			}
@@ -77,6 +86,38 @@ func (v *View) requestIDs(ctx context.Context, f RequestFilter) ([]int64, error)
 		}
 	}
 	return newest(ids, n), nil
+}
+
+// nobody is the assignee of requests that have none.
+const nobody = "-"
+
+// conditions returns what a filter asks of requests r beside words and page,
+// each part beginning with " AND ", and its arguments.
+func (f *RequestFilter) conditions() (where string, args []any) {
+	add := func(part string, value ...any) {
+		where += " AND " + part
+		args = append(args, value...)
+	}
+	if f.Requester != "" {
+		add("r.requester_id = (SELECT id FROM addresses WHERE key = ?) AND r.requester_id <> 0", addressKey(f.Requester))
+	}
+	switch f.Assignee {
+	case "":
+	case nobody:
+		add("r.assignee = ''")
+	default:
+		add("r.assignee = ? AND r.assignee <> ''", addressKey(f.Assignee))
+	}
+	if f.DeskID != 0 {
+		add("r.desk_id = ?", f.DeskID)
+	}
+	if f.State != "" {
+		add("r.state = ?", f.State)
+	}
+	if !f.UpdatedBefore.IsZero() {
+		add("r.updated < ?", millis(f.UpdatedBefore))
+	}
+	return where, args
 }
 
 // NextKey returns the key of the next request: SUP-1, SUP-2, … for SUP. No key
@@ -90,9 +131,14 @@ func (t *Tx) NextKey(prefix string) (string, error) {
 	return fmt.Sprintf("%s-%d", prefix, n), nil
 }
 
-// AddRequest adds a request and sets its ID, and Created, Updated and State
-// when they are zero.
+// AddRequest adds a request and sets its ID, and Created, Updated, State and
+// ResolvedAt where they are missing.
 func (t *Tx) AddRequest(r *Request) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("adding the request %s: %w", r.Key, err)
+		}
+	}()
 	if r.Created.IsZero() {
 		r.Created = t.now
 	}
@@ -102,64 +148,72 @@ func (t *Tx) AddRequest(r *Request) (err error) {
 	if r.State == "" {
 		r.State = StateOpen
 	}
-	if r.ID, err = t.next("request"); err == nil {
-		_, err = t.exec(`INSERT INTO requests (id, desk_id, key, type, subject, state, requester_name, requester_address, assignee,
-			created, updated, linked_to) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			r.ID, r.DeskID, r.Key, r.Type, r.Subject, r.State, r.Requester.Name, r.Requester.Address, r.Assignee,
-			millis(r.Created), millis(r.Updated), r.LinkedTo)
-	}
+	r.tidy(r.Updated)
+	fields, err := argsJSON(r.Fields)
 	if err != nil {
-		return fmt.Errorf("adding the request %s: %w", r.Key, err)
+		return err
+	}
+	requester, err := t.addressOrNone(r.Requester)
+	if err != nil {
+		return err
+	}
+	if r.ID, err = t.next("request"); err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO requests (id, desk_id, key, type, subject, state, requester_name, requester_address, requester_id, assignee,
+		created, updated, linked_to, fields, language, awaiting_since, reminded_at, resolved_at, closed_at, merged_into, spam)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		r.ID, r.DeskID, r.Key, r.Type, r.Subject, r.State, r.Requester.Name, r.Requester.Address, requester, r.Assignee,
+		millis(r.Created), millis(r.Updated), r.LinkedTo, fields, r.Language, millis(r.AwaitingSince), millis(r.RemindedAt),
+		millis(r.ResolvedAt), millis(r.ClosedAt), r.MergedInto, flag(r.Spam))
+	if err != nil {
+		return err
 	}
 	t.updated[r.ID] = r.Updated
 	return nil
 }
 
-// UpdateRequest keeps type, subject, state, requester, assignee and link of a
-// request, and Updated when it is later than the one kept.
-func (t *Tx) UpdateRequest(r *Request) error {
-	n, err := t.exec(`UPDATE requests SET type = ?, subject = ?, state = ?, requester_name = ?, requester_address = ?, assignee = ?,
-		updated = max(updated, ?), linked_to = ? WHERE id = ?`,
-		r.Type, r.Subject, r.State, r.Requester.Name, r.Requester.Address, r.Assignee, millis(r.Updated), r.LinkedTo, r.ID)
+// tidy keeps the times of a request in step with its state, for callers that
+// change the state alone.
+func (r *Request) tidy(at time.Time) {
+	switch {
+	case r.State != StateResolved:
+		r.ResolvedAt, r.ClosedAt = time.Time{}, time.Time{}
+	case r.ResolvedAt.IsZero():
+		r.ResolvedAt = at
+	}
+	if r.AwaitingSince.IsZero() {
+		r.RemindedAt = time.Time{}
+	}
+}
+
+// UpdateRequest keeps a request that was read before, but for its key, desk and
+// Created; Updated when it is later than the one kept. One that is resolved
+// without a time is resolved now, and one that is not has neither ResolvedAt
+// nor ClosedAt; without AwaitingSince there is no RemindedAt.
+func (t *Tx) UpdateRequest(r *Request) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("changing the request %s: %w", r.Key, err)
+		}
+	}()
+	r.tidy(t.now)
+	fields, err := argsJSON(r.Fields)
+	if err != nil {
+		return err
+	}
+	requester, err := t.addressOrNone(r.Requester)
+	if err != nil {
+		return err
+	}
+	n, err := t.exec(`UPDATE requests SET type = ?, subject = ?, state = ?, requester_name = ?, requester_address = ?, requester_id = ?, assignee = ?,
+		updated = max(updated, ?), linked_to = ?, fields = ?, language = ?, awaiting_since = ?, reminded_at = ?, resolved_at = ?, closed_at = ?,
+		merged_into = ?, spam = ? WHERE id = ?`,
+		r.Type, r.Subject, r.State, r.Requester.Name, r.Requester.Address, requester, r.Assignee, millis(r.Updated), r.LinkedTo,
+		fields, r.Language, millis(r.AwaitingSince), millis(r.RemindedAt), millis(r.ResolvedAt), millis(r.ClosedAt),
+		r.MergedInto, flag(r.Spam), r.ID)
 	if err == nil && n == 0 {
 		err = ErrNotFound
 	}
-	if err != nil {
-		return fmt.Errorf("changing the request %s: %w", r.Key, err)
-	}
-	return nil
-}
-
-// Participants returns who gets a request's mail, the requester first.
-func (v *View) Participants(ctx context.Context, requestID int64) ([]Participant, error) {
-	return list(ctx, v, func(r *row) Participant {
-		return Participant{Address: mail.Address{Name: r.text(), Address: r.text()}, Role: r.text()}
-	}, "SELECT name, address, role FROM participants WHERE request_id = ? ORDER BY role <> 'requester', key", requestID)
-}
-
-// AddParticipant adds someone to a request. Who is there already keeps the
-// role, and gets the name if there was none.
-func (t *Tx) AddParticipant(requestID int64, p Participant) error {
-	_, err := t.exec(`INSERT INTO participants (request_id, key, name, address, role) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET name = excluded.name WHERE name = ''`, requestID, p.Key(), p.Name, p.Address.Address, p.Role)
-	if err != nil {
-		return fmt.Errorf("adding a participant: %w", err)
-	}
-	return nil
-}
-
-// UpsertCustomer keeps someone who wrote at a time and returns the number of
-// the address. The name is that of the newest mail that has one.
-func (t *Tx) UpsertCustomer(a mail.Address, at time.Time) (int64, error) {
-	id, err := t.address(a.Key())
-	if err == nil {
-		_, err = t.exec(`INSERT INTO customers (id, name, address, first, last) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT (id) DO UPDATE SET last = max(last, excluded.last), first = min(first, excluded.first),
-			name = iif(excluded.name <> '' AND (excluded.last >= last OR name = ''), excluded.name, name)`,
-			id, a.Name, a.Address, millis(at), millis(at))
-	}
-	if err != nil {
-		return 0, fmt.Errorf("keeping a customer: %w", err)
-	}
-	return id, nil
+	return err
 }

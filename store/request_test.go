@@ -28,7 +28,7 @@ func TestRequest(t *testing.T) {
 	}
 	r.Created, r.Updated = start.UTC(), start.UTC()
 	for _, key := range []string{"SUP-1", "sup-1", " Sup-1 "} {
-		if is := got[Request](t)(s.RequestByKey(ctx, key)); is != r {
+		if is := got[Request](t)(s.RequestByKey(ctx, key)); !reflect.DeepEqual(is, r) {
 			t.Errorf("%q: %+v, want %+v", key, is, r)
 		}
 	}
@@ -36,7 +36,7 @@ func TestRequest(t *testing.T) {
 	r.Type, r.Subject, r.State, r.Assignee, r.LinkedTo, r.Updated = "Fault", "Drucker", StateWaiting, "aki@example.com", 0, clock.now.UTC()
 	r.Requester = mail.Address{Name: "Hanako", Address: "h@example.com"}
 	write(t, s, func(tx *Tx) error { return tx.UpdateRequest(&r) })
-	if is := got[Request](t)(s.RequestByID(ctx, r.ID)); is != r {
+	if is := got[Request](t)(s.RequestByID(ctx, r.ID)); !reflect.DeepEqual(is, r) {
 		t.Errorf("changed to %+v, want %+v", is, r)
 	}
 	older := r

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -32,29 +33,14 @@ func (s *Store) IndexNext(ctx context.Context, n int) (indexed int, err error) {
 			return 0, fmt.Errorf("reading what is indexed: %w", err)
 		}
 	}
-	type document struct {
-		id   int64
-		text string
-	}
-	docs, err := list(ctx, s.View, func(r *row) document {
-		id, first := r.int(), r.bool()
-		key, subject, name, address := r.text(), r.text(), r.text(), r.text()
-		reply, text := r.replyAndText()
-		parts := []string{name, address, reply}
-		if first { // later ones quote what is there already
-			parts = []string{key, subject, name, address, text}
-		}
-		return document{id, indexText(head(strings.Join(parts, "\n"), indexedMax))}
-	}, `SELECT m.id, m.id = (SELECT min(id) FROM messages WHERE request_id = m.request_id), r.key, r.subject, m.from_name, m.from_address,
-		m.reply, m.reply_bytes, m.text
-		FROM messages m JOIN requests r ON r.id = m.request_id WHERE m.id > ? ORDER BY m.id LIMIT ?`, last, int64(n))
+	docs, err := list(ctx, s.View, scanDocument, documentColumns+"WHERE m.id > ? ORDER BY m.id LIMIT ?", last, int64(n))
 	if err != nil || len(docs) == 0 {
 		return 0, err
 	}
 	err = s.Write(ctx, func(tx *Tx) error {
 		for _, d := range docs {
-			if _, err := tx.exec("INSERT INTO search (rowid, text) VALUES (?, ?)", d.id, d.text); err != nil {
-				return fmt.Errorf("indexing message %d: %w", d.id, err)
+			if err := tx.index(d); err != nil {
+				return err
 			}
 		}
 		return tx.SetMeta(indexedTo, strconv.FormatInt(docs[len(docs)-1].id, 10))
@@ -63,6 +49,51 @@ func (s *Store) IndexNext(ctx context.Context, n int) (indexed int, err error) {
 		return 0, err
 	}
 	return len(docs), nil
+}
+
+// document is what can be found of a message.
+type document struct {
+	id   int64 // of the message
+	text string
+}
+
+const documentColumns = `SELECT m.id, m.id = (SELECT min(id) FROM messages WHERE request_id = m.request_id), r.key, r.subject, m.from_name, m.from_address,
+	m.reply, m.reply_bytes, m.text
+	FROM messages m JOIN requests r ON r.id = m.request_id `
+
+func scanDocument(r *row) document {
+	id, first := r.int(), r.bool()
+	key, subject, name, address := r.text(), r.text(), r.text(), r.text()
+	reply, text := r.replyAndText()
+	parts := []string{name, address, reply}
+	if first { // later ones quote what is there already
+		parts = []string{key, subject, name, address, text}
+	}
+	return document{id, indexText(head(strings.Join(parts, "\n"), indexedMax))}
+}
+
+// index puts a document into the index, unless it is there or its message was
+// removed since it was read.
+func (t *Tx) index(d document) error {
+	_, err := t.exec(`INSERT INTO search (rowid, text) SELECT ?, ? WHERE EXISTS (SELECT 1 FROM messages WHERE id = ?)
+		AND NOT EXISTS (SELECT 1 FROM search_docsize WHERE id = ?)`, d.id, d.text, d.id, d.id)
+	if err != nil {
+		return fmt.Errorf("indexing message %d: %w", d.id, err)
+	}
+	return nil
+}
+
+// indexFirst indexes the first message of a request now, while it is the first:
+// it is the one that is found by the request's key and subject.
+func (t *Tx) indexFirst(requestID int64) error {
+	d, err := one(t.ctx, t.View, scanDocument, documentColumns+"WHERE m.id = (SELECT min(id) FROM messages WHERE request_id = ?)", requestID)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the first message of request %d: %w", requestID, err)
+	}
+	return t.index(d)
 }
 
 // head returns the first n bytes of s, less where that would cut a character.
@@ -89,11 +120,12 @@ func (v *View) searchRequests(ctx context.Context, f RequestFilter, below, n int
 	if match == "" {
 		return nil, nil
 	}
+	where, args := f.conditions()
+	args = append(append([]any{match, int64(searchDepth), below}, args...), n)
 	ids, err := list(ctx, v, (*row).int, `SELECT DISTINCT m.request_id FROM
 		(SELECT rowid AS id FROM search WHERE search MATCH ? ORDER BY rowid DESC LIMIT ?) s
 		CROSS JOIN messages m ON m.id = s.id CROSS JOIN requests r ON r.id = m.request_id
-		WHERE r.id < ? AND (? = 0 OR r.desk_id = ?) AND (? = '' OR r.state = ?) ORDER BY m.request_id DESC LIMIT ?`,
-		match, int64(searchDepth), below, f.DeskID, f.DeskID, f.State, f.State, n)
+		WHERE r.id < ?`+where+` ORDER BY m.request_id DESC LIMIT ?`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("searching: %w", err)
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"helpdesk/mail"
 )
 
 var errOver = errors.New("the transaction is over")
@@ -123,6 +125,14 @@ func (t *Tx) address(key string) (int64, error) {
 	}
 	t.addresses[key] = id
 	return id, nil
+}
+
+// addressOrNone is the number of an address, 0 for none.
+func (t *Tx) addressOrNone(a mail.Address) (int64, error) {
+	if a.Key() == "" {
+		return 0, nil
+	}
+	return t.address(a.Key())
 }
 
 // flush writes sequences and counters.

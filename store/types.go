@@ -32,6 +32,8 @@ const (
 	OutboxSent      = "sent"      // the relay accepted it
 	OutboxFailed    = "failed"    // given up; Cause and Error say why
 	OutboxSuspended = "suspended" // not tried: the address is suspended, or by CauseOvertaken
+	OutboxDigest    = "digest"    // a notice that comes with the agent's next digest
+	OutboxDigested  = "digested"  // it came with a digest: Args["digest"] is that line's ID
 )
 
 // CauseOvertaken is the cause of a line that was taken back, because a later
@@ -68,6 +70,8 @@ type Mailbox struct {
 	SkipBelow   uint32    // mails with a lower UID were there at the first start
 	SkipDone    bool      // all of those are recorded
 	NextUID     uint32    // every UID below is decided
+	ImportTotal int       // backlog = "import": how many old mails there were
+	ImportDone  int       // and how many of them were taken
 }
 
 // Position is one mail's place on its server.
@@ -119,6 +123,7 @@ type Entry struct {
 type EntryFilter struct {
 	DeskID  int64
 	Outcome string
+	Rule    string
 	From    string // address, any spelling
 	Before  int64  // only ids below: the next page
 	Limit   int    // 0: 100
@@ -139,6 +144,15 @@ type Request struct {
 	Updated   time.Time    `json:"updated"`
 	Messages  int          `json:"messages"` // how many there are; read only
 	LinkedTo  int64        `json:"-"`        // another request's ID; 0: none
+
+	Fields        map[string]string `json:"-"` // of the request type, without summary, description and attachment
+	Language      string            `json:"-"` // of the customer's mail, "en" or "ja"; "": the desk's
+	AwaitingSince time.Time         `json:"-"` // the customer waits for an answer since then; zero: does not
+	RemindedAt    time.Time         `json:"-"` // agents were reminded; zero: not since AwaitingSince
+	ResolvedAt    time.Time         `json:"-"` // zero: it is not resolved
+	ClosedAt      time.Time         `json:"-"` // too late to reopen it since then; zero: not
+	MergedInto    int64             `json:"-"` // another request's ID; 0: none
+	Spam          bool              `json:"-"`
 }
 
 // RequestFilter chooses requests; zero fields choose all.
@@ -146,8 +160,12 @@ type RequestFilter struct {
 	DeskID int64
 	State  string
 	Query  string // words to search for, as in View.Search
-	Before int64  // only ids below: the next page
-	Limit  int    // 0: 100
+
+	Assignee      string    // address, any spelling; "-": nobody
+	Requester     string    // address, any spelling
+	UpdatedBefore time.Time // not changed since
+	Before        int64     // only ids below: the next page
+	Limit         int       // 0: 100
 }
 
 // Message is one contribution to a request's conversation. Its JSON is part of
@@ -202,6 +220,56 @@ type OutboxLine struct {
 	SentAt     time.Time // accepted by the relay; zero: not yet
 	Cause      string    // slug of the diagnosis, "" while nothing is wrong
 	Error      string    // the server's words
+	CausedBy   string    // address of the sender whose mail caused this notice to an agent; "": nobody
+}
+
+// Customer is someone who may ask.
+type Customer struct {
+	mail.Address
+	First, Last time.Time // first and newest mail; zero: none yet
+	Named       bool      // somebody set the name: mails do not change it
+	Person      string    // the address that this one was merged into; "": none
+	Desks       []string  // keys of the desks where they are known; "*": every desk
+	Suspended   string    // status of the bounce, as "5.1.1", while nothing is sent to them; "": it is
+}
+
+// CustomerFilter chooses customers; zero fields choose all.
+type CustomerFilter struct {
+	DeskID int64  // known there
+	Query  string // part of a name or address
+	After  string // only addresses behind this one: the next page
+	Limit  int    // 0: 100
+}
+
+// Reconciliation is a comparison of a mailbox with the ledger.
+type Reconciliation struct {
+	MailboxID   int64
+	At          time.Time
+	Listed      int // mails that the server listed
+	Missing     int // of which the ledger knew nothing
+	Unaccounted int // of these, how many could not be taken
+}
+
+// Move is a mail that the server confirmed to have moved.
+type Move struct {
+	LedgerID    int64
+	MailboxID   int64
+	UIDValidity uint32 // of the folder that it was taken from
+	Folder      string // where it was moved to
+	At          time.Time
+}
+
+// Suspension is an address to which nothing is sent, because a mail came back for good.
+type Suspension struct {
+	Address  string
+	LedgerID int64  // the bounce; 0: a relay said so at once
+	Status   string // as "5.1.1"
+	At       time.Time
+}
+
+// Forgotten is what ForgetPerson removed.
+type Forgotten struct {
+	Addresses, Requests, Messages, Mails int
 }
 
 // OutboxFilter chooses outbox lines; zero fields choose all.

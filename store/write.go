@@ -27,6 +27,7 @@ type writer struct {
 	conn *conn // nil after a failure of the storage: opened anew for the next group
 
 	jobs  chan *job
+	alone chan *work
 	stop  chan struct{}
 	ended chan struct{} // closed when run is over
 	check *checkpointer
@@ -90,6 +91,8 @@ func (w *writer) run() {
 		case j := <-w.jobs:
 			w.commit(w.gather(j))
 			idle.Reset(idleAfter)
+		case a := <-w.alone:
+			a.done <- w.outside(a.fn)
 		case <-idle.C:
 			w.rest()
 		}
@@ -156,11 +159,8 @@ func (w *writer) attempt(j *job, first bool) error {
 	if err := j.ctx.Err(); err != nil {
 		return err
 	}
-	if w.conn == nil {
-		var err error
-		if w.conn, err = openConn(w.ctx, w.path, "rw", writerPragmas[:]...); err != nil {
-			return fmt.Errorf("opening the database again: %w", err)
-		}
+	if err := w.connect(); err != nil {
+		return err
 	}
 	begin, keep, undo := "SAVEPOINT part", "RELEASE part", "ROLLBACK TO part; RELEASE part"
 	if first {
@@ -182,6 +182,17 @@ func (w *writer) attempt(j *job, first bool) error {
 		if _, err := w.conn.exec(w.ctx, keep); err != nil {
 			return w.drop(fmt.Errorf("ending a part of the transaction: %w", err))
 		}
+	}
+	return nil
+}
+
+// connect opens the connection anew after a failure.
+func (w *writer) connect() (err error) {
+	if w.conn != nil {
+		return nil
+	}
+	if w.conn, err = openConn(w.ctx, w.path, "rw", writerPragmas[:]...); err != nil {
+		return fmt.Errorf("opening the database again: %w", err)
 	}
 	return nil
 }

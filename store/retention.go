@@ -1,0 +1,104 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Each Expire method removes at most limit of what is older than a time, oldest
+// first, and reports how many it removed: its caller calls it in one
+// transaction after the other until that is less than limit, so that the
+// intake never waits long.
+
+// ExpireLedger removes ledger lines seen before a time, with their raw mail
+// where no message of a request came from it. Positions and fingerprints stay,
+// and so do the lines of mails that lay there at the first start: by them such
+// a mail is known when the server gives its mails other numbers.
+func (t *Tx) ExpireLedger(_ context.Context, before time.Time, limit int) (int, error) {
+	ids, err := list(t.ctx, t.View, (*row).int, `SELECT id FROM ledger INDEXED BY ledger_by_age
+		WHERE seen_at < ? AND outcome <> 'skipped' ORDER BY seen_at LIMIT ?`, millis(before), int64(limit))
+	if err != nil {
+		return 0, fmt.Errorf("reading which ledger lines expire: %w", err)
+	}
+	if _, err := t.removeRaw(ids); err != nil {
+		return 0, err
+	}
+	numbers, err := jsonList(ids)
+	if err != nil {
+		return 0, err
+	}
+	for _, query := range []string{
+		"DELETE FROM wanted WHERE ledger_id IN (SELECT value FROM json_each(?))",
+		"DELETE FROM moved WHERE ledger_id IN (SELECT value FROM json_each(?))",
+		"DELETE FROM ledger WHERE id IN (SELECT value FROM json_each(?))",
+	} {
+		if _, err := t.exec(query, numbers); err != nil {
+			return 0, fmt.Errorf("removing ledger lines: %w", err)
+		}
+	}
+	return len(ids), nil
+}
+
+// ExpireRaw removes raw mails seen before a time, also those of requests; their
+// ledger lines stay with RawNone. Where the line has expired, the time of the
+// message counts.
+func (t *Tx) ExpireRaw(_ context.Context, before time.Time, limit int) (n int, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("removing raw mails: %w", err)
+		}
+	}()
+	for next := int64(0); n < limit; {
+		id, err := one(t.ctx, t.View, (*row).int, "SELECT id FROM raw WHERE id >= ? ORDER BY id LIMIT 1", next)
+		if errors.Is(err, ErrNotFound) {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+		entry := id / piecesMax
+		at, err := one(t.ctx, t.View, (*row).time, `SELECT seen_at FROM ledger WHERE id = ?
+			UNION ALL SELECT max(at) FROM messages WHERE ledger_id = ? AND ledger_id <> 0 LIMIT 1`, entry, entry)
+		if err != nil {
+			return n, err
+		}
+		if !at.Before(before) { // ids ascend with time: the others are newer
+			return n, nil
+		}
+		if _, err := t.dropRaw(entry); err != nil {
+			return n, err
+		}
+		next = (entry + 1) * piecesMax
+		n++
+	}
+	return n, nil
+}
+
+// ExpireRequests removes requests of a desk that are closed since before a
+// time: messages, raw mails, participants, outbox lines, index. One that was
+// merged into another stays as long as that one, because replies find their way
+// by it.
+func (t *Tx) ExpireRequests(_ context.Context, deskID int64, before time.Time, limit int) (int, error) {
+	ids, err := list(t.ctx, t.View, (*row).int, `SELECT id FROM requests r WHERE r.desk_id = ? AND r.closed_at > 0 AND r.closed_at < ?
+		AND (r.merged_into = 0 OR NOT EXISTS (SELECT 1 FROM requests i WHERE i.id = r.merged_into)) ORDER BY r.closed_at LIMIT ?`,
+		deskID, millis(before), int64(limit))
+	if err == nil {
+		_, _, err = t.removeRequests(ids)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("removing closed requests: %w", err)
+	}
+	return len(ids), nil
+}
+
+// ExpireOutbox removes lines made before a time that do not wait.
+func (t *Tx) ExpireOutbox(_ context.Context, before time.Time, limit int) (int, error) {
+	ids, err := list(t.ctx, t.View, (*row).int, `SELECT id FROM outbox INDEXED BY outbox_by_age
+		WHERE created_at < ? AND state NOT IN ('waiting', 'digest') ORDER BY created_at LIMIT ?`, millis(before), int64(limit))
+	if err != nil {
+		return 0, fmt.Errorf("reading which outbox lines expire: %w", err)
+	}
+	return len(ids), t.removeOutbox(ids)
+}
