@@ -41,7 +41,13 @@ type ledgerData struct {
 	Outcome  string   // the one chosen
 	Outcomes []string // to choose from
 	Lines    []line
+	Query    string   // of the field that asks why, always ""
 	pager
+}
+
+// Choosable reports whether lines can be chosen here to be taken.
+func (d ledgerData) Choosable() bool {
+	return d.HasActs && slices.Contains(takeable(), d.Outcome) && len(d.Lines) > 0
 }
 
 // pager leads to other pages of a list; an address is "" where there is none.
@@ -101,6 +107,9 @@ type entryData struct {
 	Reason   []string
 	Problems []string
 	HasRaw   bool
+	Take     bool // a person may have it taken
+	Unknown  bool // it is held because its sender is no customer
+	Spam     bool // it was blocked because an agent called the sender's mail spam
 }
 
 func (s *Server) entryPage(w http.ResponseWriter, r *http.Request) {
@@ -110,8 +119,10 @@ func (s *Server) entryPage(w http.ResponseWriter, r *http.Request) {
 	}
 	data := entryData{
 		frame: s.frame(r, "ledger", s.words.Text("entry.title", "id", strconv.FormatInt(e.ID, 10))), Entry: e,
-		Reason: s.words.Reason(e), HasRaw: e.RawState != store.RawNone,
+		Reason: s.words.Reason(e), HasRaw: e.RawState != store.RawNone, Take: s.Act != nil && Takeable(e),
 	}
+	data.Unknown = data.Take && e.Outcome == "held" && e.Rule == "unknown-sender" && e.From.Address != ""
+	data.Spam = data.Take && e.Outcome == "blocked" && e.ReasonArgs["spam"] != ""
 	for _, slug := range e.Problems {
 		data.Problems = append(data.Problems, s.words.Problem(slug))
 	}

@@ -351,4 +351,4 @@ var hostile = withFiles(`"\"><img src=x onerror=alert(1)>" <evil@example.net>`, 
 	[2]string{"Content-Type: image/svg+xml\nContent-Disposition: inline; filename=logo.svg", `<svg xmlns="http://www.w3.org/2000/svg"><script>alert('svg')</script></svg>`},
 	[2]string{"Content-Type: image/png\nContent-Disposition: inline; filename=fake.png", "<html><script>alert('png')</script></html>"})
 
-var keyLeft = regexp.MustCompile(`(nav|page|status|state|sign-in|requests?|event|cause|ledger|entry|outcome|rule|arg|problem|error|time)\.[a-z]+[a-z-]*[a-z]`)
+var keyLeft = regexp.MustCompile(`(nav|page|status|act|take|observed|import|why|cli|state|sign-in|requests?|event|cause|ledger|entry|outcome|rule|arg|problem|error|time)\.[a-z]+[a-z-]*[a-z]`)

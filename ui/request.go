@@ -1,7 +1,9 @@
 package ui
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"helpdesk/mail"
@@ -12,9 +14,14 @@ type requestData struct {
 	frame
 	Request  store.Request
 	LinkedTo string // key of the request that it mentions
+	MergedTo string // key of the request that it was merged into
+	Fields   []field
 	Copies   []mail.Address
 	Messages []message
 }
+
+// field is a value of the request type.
+type field struct{ Name, Value string }
 
 // message is one contribution as it is shown.
 type message struct {
@@ -53,6 +60,16 @@ func (s *Server) conversation(r *http.Request, data *requestData) error {
 			return err
 		}
 		data.LinkedTo = linked.Key
+	}
+	if request.MergedInto != 0 {
+		merged, err := s.Store.RequestByID(ctx, request.MergedInto)
+		if err != nil {
+			return err
+		}
+		data.MergedTo = merged.Key
+	}
+	for _, name := range slices.Sorted(maps.Keys(request.Fields)) {
+		data.Fields = append(data.Fields, field{s.words.slug("field.", name, ""), request.Fields[name]})
 	}
 	people, err := s.Store.Participants(ctx, request.ID)
 	if err != nil {

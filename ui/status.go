@@ -30,6 +30,23 @@ type DeskStatus struct {
 
 	// Canary is the scheduled round trip, nil where there is none.
 	Canary *PartStatus `json:"canary,omitempty"`
+	// Import is how far old mail was taken (backlog = "import"), nil when none is.
+	Import *Progress `json:"import,omitempty"`
+	// Observed is the mail that was seen in observe mode, nil when there is none.
+	Observed *Observed `json:"observed,omitempty"`
+}
+
+// Progress is how far a long work is.
+type Progress struct {
+	Done  int `json:"done"`
+	Total int `json:"total"`
+}
+
+// Observed is mail that was looked at and not taken.
+type Observed struct {
+	Mails int       `json:"mails"`
+	Since time.Time `json:"since"`
+	Asked bool      `json:"asked"` // the desk is live now, and somebody has to say what becomes of them
 }
 
 // PartStatus is the state of a mailbox or a relay. A time that is not known is

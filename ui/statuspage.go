@@ -28,7 +28,9 @@ type statusData struct {
 	Outcomes []outcome
 	Total    outcome
 	Failed   []failedMail // newest first; only after signing in
-	Newest   []line
+
+	Suspended []store.Suspension // newest first; only after signing in
+	Newest    []line
 }
 
 // OwnRelay reports whether no other desk shares this desk's relay; it is then
@@ -66,6 +68,9 @@ func (s *Server) statusPage(w http.ResponseWriter, r *http.Request) {
 	}
 	if err == nil && data.SignedIn && status.Outbox.Failed > 0 {
 		data.Failed, err = s.failedMails(r.Context())
+	}
+	if err == nil && data.SignedIn {
+		data.Suspended, err = s.Store.Suspensions(r.Context())
 	}
 	if err != nil {
 		s.failed(w, r, "reading the status", err)

@@ -40,6 +40,10 @@ type Deps struct {
 	BaseURL string // how people reach it, when that is not Listen; may be ""
 	Tests   *Tests // nil: there is no test page
 
+	Act      func(context.Context, Act) (ActAnswer, error) // what buttons do; nil: there are none
+	WhyDesks []WhyDesk // the desks of the configuration
+	Observed func(desk string) *store.Store                // what a desk saw in observe mode, by its key; nil where there is nothing
+
 	Authorize *Authorizer // nil: nobody signs in at a provider
 }
 
@@ -120,6 +124,7 @@ func (s *Server) functions() template.FuncMap {
 		"count":  func(key string, n int) string { return s.words.Count(key, int64(n)) },
 		"number": s.words.Number,
 		"size":   s.words.Size,
+		"int64":  func(n int) int64 { return int64(n) },
 		"words":  func() Words { return s.words },
 		"took":   s.words.Took,
 		"when":   func(t time.Time) moment { return s.moment(t, s.words.When) },
@@ -156,6 +161,13 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /requests/{key}", s.private(s.requestPage))
 	mux.HandleFunc("GET /ledger", s.private(s.ledgerPage))
 	mux.HandleFunc("GET /ledger/{id}", s.private(s.entryPage))
+	mux.HandleFunc("GET /why", s.private(s.whyPage))
+	if s.Act != nil {
+		mux.HandleFunc("POST /acts", s.private(s.act))
+	}
+	if s.Observed != nil {
+		mux.HandleFunc("GET /observed/{desk}", s.private(s.observedPage))
+	}
 	if s.Tests != nil {
 		mux.HandleFunc("GET /test", s.private(s.testPage))
 		mux.HandleFunc("POST /test", s.private(s.runTest))
@@ -179,12 +191,13 @@ func (s *Server) SignInLink(base string) string {
 // frame is what every page has around its content.
 type frame struct {
 	Lang, Title, Section, Style, Version string
-	SignedIn, HasTests                   bool
-	Refresh                              int // seconds; 0: not by itself
+	SignedIn, HasTests, HasActs          bool
+	Here                                 string // path and choices of this page, for forms that lead back to it
+	Refresh                              int    // seconds; 0: not by itself
 }
 
 func (s *Server) frame(r *http.Request, section, title string) frame {
-	return frame{Lang: s.words.lang, Title: title, Section: section, Style: s.style, SignedIn: s.signedIn(r), HasTests: s.Tests != nil}
+	return frame{Lang: s.words.lang, Title: title, Section: section, Style: s.style, SignedIn: s.signedIn(r), HasTests: s.Tests != nil, HasActs: s.Act != nil, Here: r.URL.RequestURI()}
 }
 
 // show writes a page whole or not at all.

@@ -107,7 +107,7 @@ func TestWordsAskedForExist(t *testing.T) {
 
 func TestReason(t *testing.T) {
 	e := store.Entry{Rule: "request", ReasonArgs: map[string]string{"no_answer": "cap-day", "forwarded_by": "aki@example.com", "outbox": "7", "status": ""}}
-	want := []string{"A person writes about something new.", "Forwarded by aki@example.com", "No acknowledgement was sent: this sender already got 10 automatic mails within a day."}
+	want := []string{"A person writes about something new.", "Forwarded by aki@example.com", "No automatic answer was sent: this address already got as many automatic mails as may go to one address within a day."}
 	if got := WordsIn("en").Reason(e); !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
