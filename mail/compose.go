@@ -155,6 +155,12 @@ func setHeader(m *gomail.Msg, o *Outgoing) {
 	if references := boundedReferences(o.References); len(references) > 0 {
 		m.SetGenHeader(gomail.HeaderReferences, strings.Join(references, " "))
 	}
+	if topic := oneLine(o.ThreadTopic, maxSubjectRunes); topic != "" {
+		m.SetGenHeader("Thread-Topic", encodeText(topic))
+	}
+	if o.ThreadIndex != "" {
+		m.SetGenHeader("Thread-Index", oneLine(o.ThreadIndex, maxIDBytes))
+	}
 	if o.AutoSubmitted != "" {
 		m.SetGenHeader("Auto-Submitted", oneLine(o.AutoSubmitted, maxNameRunes))
 		// Exchange and Outlook answer with vacation notices in spite of RFC 3834.

@@ -8,6 +8,8 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Address is one mailbox of an address list (RFC 5322 section 3.4).
@@ -20,8 +22,17 @@ type Address struct {
 
 // Key is the form under which two spellings of an address are the same one:
 // lower case, surrounding space removed. RFC 5321 lets the local part be case
-// sensitive; no provider in use does so, and people type either.
-func (a Address) Key() string { return strings.ToLower(strings.TrimSpace(a.Address)) }
+// sensitive; no provider in use does so, and people type either. A sign beyond
+// ASCII never becomes one within it, as the Kelvin sign would become a k: that
+// is somebody else's address.
+func (a Address) Key() string { return strings.Map(lower, strings.TrimSpace(a.Address)) }
+
+func lower(r rune) rune {
+	if l := unicode.ToLower(r); r < utf8.RuneSelf || l >= utf8.RuneSelf {
+		return l
+	}
+	return r
+}
 
 // Raw is one mail as a mailbox handed it over.
 type Raw struct {
@@ -76,6 +87,8 @@ type Message struct {
 	Loop        []string `json:"-"` // values of X-Helpdesk-Loop
 	AuthResults []string `json:"-"` // Authentication-Results, topmost first, unfolded (RFC 8601)
 	Spam        bool     `json:"-"` // the receiving server marked it as spam (X-Spam-Flag and the like)
+	FromUnsure  bool     `json:"-"` // From is not the one address of one From line, read as every program reads it; see sureFrom
+	DeliveredTo []string `json:"-"` // addresses that servers say it was for: Delivered-To, X-Original-To, Envelope-To
 }
 
 // Attachment is one part that is not body text.

@@ -67,6 +67,7 @@ func (w *walker) message(root *node) *Message {
 func (w *walker) headers(m *Message, h header) {
 	m.Subject = w.subject(h)
 	m.From = w.from(h)
+	m.FromUnsure = !w.sureFrom(h, m.From)
 	m.To = w.addresses(h, "To")
 	m.Cc = w.addresses(h, "Cc")
 	m.ReplyTo = w.addresses(h, "Reply-To")
@@ -89,7 +90,17 @@ func (w *walker) headers(m *Message, h header) {
 	m.Loop = validUTF8(h.all("X-Helpdesk-Loop"))
 	m.AuthResults = validUTF8(h.all("Authentication-Results"))
 	m.Spam = isSpam(h)
+	for _, name := range [...]string{"Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To"} {
+		for _, v := range h.all(name) {
+			if a := cleanAddress(v, ""); strings.Contains(a, "@") && len(m.DeliveredTo) < maxDelivered {
+				m.DeliveredTo = append(m.DeliveredTo, a)
+			}
+		}
+	}
 }
+
+// maxDelivered bounds Message.DeliveredTo; a mail that is passed on has a few.
+const maxDelivered = 20
 
 // validUTF8 makes values that may hold any bytes valid UTF-8.
 func validUTF8(list []string) []string {
@@ -132,6 +143,53 @@ func (w *walker) from(h header) Address {
 		}
 	}
 	return best
+}
+
+// sureFrom says whether every program reads the same author in a mail: there
+// is one From field (RFC 5322 section 3.6), and beside quoted strings and
+// comments it holds nothing that could be another address. The server that
+// checked DMARC may else have checked somebody else's (RFC 7489 section 6.6.1).
+func (w *walker) sureFrom(h header, a Address) bool {
+	fields := h.all("From")
+	if len(fields) != 1 || !strings.Contains(a.Address, "@") {
+		return false
+	}
+	v := rawText(fields[0], w.fallback)
+	var bare strings.Builder
+	for i := 0; i < len(v); {
+		switch {
+		case v[i] == '"':
+			_, end, ok := quoted(v, i)
+			if !ok {
+				return false
+			}
+			if end < len(v) && v[end] == '@' {
+				bare.WriteString(v[i:end]) // a quoted local part
+			}
+			i = end
+		case v[i] == '(':
+			_, end, closed := addressComment(v, i)
+			if !closed {
+				return false
+			}
+			i = end
+		default:
+			bare.WriteByte(v[i])
+			i++
+		}
+	}
+	s := strings.TrimSpace(bare.String())
+	if strings.HasSuffix(s, ">") {
+		name, rest, _ := strings.Cut(s, "<")
+		for _, word := range strings.Fields(name) {
+			encoded := strings.HasPrefix(word, "=?") && strings.HasSuffix(word, "?=")
+			if !encoded && strings.ContainsAny(word, "@,;:>") {
+				return false
+			}
+		}
+		s = strings.TrimSpace(strings.TrimSuffix(rest, ">"))
+	}
+	return s == a.Address
 }
 
 // addresses joins all fields of that name.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"helpdesk/daemon"
 	"helpdesk/daemon/config"
 	"helpdesk/mail/provider"
 )
@@ -25,6 +26,9 @@ func (e *env) checkCommand() *cobra.Command {
 				return &failure{exitConfig, err}
 			}
 			lang := config.FileLanguage(path)
+			if c != nil {
+				faults = append(faults, daemon.TextFaults(c)...)
+			}
 			// What must be mended first is shown alone; advice follows when it is.
 			wrong := slices.DeleteFunc(slices.Clone(faults), func(f config.Fault) bool { return f.Warning })
 			if len(wrong) > 0 {
@@ -44,20 +48,15 @@ func (e *env) checkCommand() *cobra.Command {
 	}
 }
 
-// summary says that all is well, and who each desk speaks as.
+// summary says that all is well, and what each desk will do.
 func summary(b *strings.Builder, path string, c *config.Config, lang string) {
-	all, one := "%s: no faults found, %d desk(s).\n", "  %s (%s): mail goes out from %s <%s>, answers come back to %s\n"
+	all := "%s: no faults found, %d desk(s).\n"
 	if lang == config.Japanese {
-		all, one = "%s: 誤りはありません。窓口は %d 件です。\n", "  %s(%s): 送信元 %s <%s>、返信先 %s\n"
+		all = "%s: 誤りはありません。窓口は %d 件です。\n"
 	}
 	fmt.Fprintf(b, all, path, len(c.Desks))
 	for i := range c.Desks {
-		d := &c.Desks[i]
-		reply := d.ReplyAddress().Address
-		if reply == "" {
-			reply = d.Address
-		}
-		fmt.Fprintf(b, one, d.Name, d.Key, d.Sender().Name, d.Sender().Address, reply)
+		describe(b, c, &c.Desks[i], lang)
 	}
 }
 

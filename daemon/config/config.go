@@ -11,9 +11,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"time"
-
-	"helpdesk/mail"
 )
 
 // Languages of page, notifications and explanations.
@@ -63,6 +60,10 @@ type Config struct {
 	Agents   []Agent `toml:"agent"`
 	Desks    []Desk  `toml:"desk"`
 
+	Limits    Limits      `toml:"limits"`
+	Retention Retention   `toml:"retention"`
+	Notify    AdminNotify `toml:"notify"` // which mails Admin gets
+
 	// Warnings are what Load found worth saying although it refuses nothing,
 	// for the page. What comes with the calendar is not among them, see Forecast
 	// and OAuth.SecretExpiry.
@@ -77,6 +78,32 @@ func (c *Config) AgentName(email string) string {
 		}
 	}
 	return ""
+}
+
+// Limits keep a mistake or an attack from becoming a storm of mail. They slide,
+// are kept across restarts, and never hold a person's answer back. 0: no limit.
+type Limits struct {
+	AutomaticPerHour int `toml:"automatic_per_hour"` // automatic mails to one customer
+	AutomaticPerDay  int `toml:"automatic_per_day"`  // the same, in a day
+	AutomaticInAll   int `toml:"automatic_in_all"`   // automatic mails to all customers in an hour
+	NoticesOfSender  int `toml:"notices_of_sender"`  // notices to one agent in an hour that one sender causes; the others come with a digest
+	Notices          int `toml:"notices"`            // notices to one agent in an hour; the others come with a digest
+	MailsOfSender    int `toml:"mails_of_sender"`    // mails of one sender in an hour; the others are held
+}
+
+// Retention is how long things are kept. 0: for ever.
+type Retention struct {
+	Ledger   Duration `toml:"ledger"`   // lines of the ledger; positions and fingerprints stay
+	Raw      Duration `toml:"raw"`      // the mails as they arrived, with their attachments, of open requests too
+	Requests Duration `toml:"requests"` // closed requests, since they were closed: see Desk.Reopen
+}
+
+// AdminNotify says which mails the administrator gets.
+type AdminNotify struct {
+	Failures   bool `toml:"failures"`   // a mailbox or relay fails, and works again
+	Weekly     bool `toml:"weekly"`     // the week in figures
+	Fuse       bool `toml:"fuse"`       // more mail than max_per_minute waits
+	Quarantine bool `toml:"quarantine"` // a mail could not be taken
 }
 
 // UI is the status page.
@@ -154,92 +181,6 @@ type Agent struct {
 	Email string `toml:"email"`
 }
 
-// Desk is one service desk.
-type Desk struct {
-	Name            string        `toml:"name"`
-	Key             string        `toml:"key"` // prefix of its requests, as SUP
-	Address         string        `toml:"address"`
-	Aliases         []string      `toml:"aliases"`
-	Language        string        `toml:"language"` // without it Config.Language
-	Agents          []string      `toml:"agents"`   // e-mail addresses of [[agent]]
-	PublicSignup    bool          `toml:"public_signup" later:""`
-	CustomerDomains []string      `toml:"customer_domains" later:""`
-	Allow           []string      `toml:"allow" later:""`
-	Block           []string      `toml:"block" later:""`
-	Automatic       string        `toml:"automatic"`
-	AuthservID      string        `toml:"authserv_id"`
-	From            string        `toml:"from"`
-	ReplyTo         string        `toml:"reply_to"`
-	Mode            string        `toml:"mode"`
-	Relay           Relay         `toml:"relay"` // without it Config.Relay
-	Mailbox         Mailbox       `toml:"mailbox"`
-	RequestTypes    []RequestType `toml:"request_type" later:""`
-	Notify          Notify        `toml:"notify" later:""`
-
-	// OwnRelay says that the file has a [desk.relay] for this desk.
-	OwnRelay bool `toml:"-"`
-	// Closed holds the faults of this desk. While there is one, its mailbox is not opened.
-	Closed []Fault `toml:"-"`
-}
-
-// Sender is the From of this desk's mail: the desk's own `from`, else the
-// relay's, else its address; its name is the desk's unless one is written there.
-func (d *Desk) Sender() mail.Address {
-	a := d.firstAddress(d.From, d.Relay.From, d.Address)
-	if a.Name == "" {
-		a.Name = d.Name
-	}
-	return a
-}
-
-// ReplyAddress is where answers to this desk's mail go; its Address is ""
-// when no reply_to is set and answers go to the sender.
-func (d *Desk) ReplyAddress() mail.Address {
-	return d.firstAddress(d.ReplyTo, d.Relay.ReplyTo)
-}
-
-func (d *Desk) firstAddress(candidates ...string) mail.Address {
-	for _, c := range candidates {
-		if a, ok := parseNamed(c); ok {
-			return a
-		}
-	}
-	return mail.Address{}
-}
-
-// Mailbox is where a desk's mail arrives.
-type Mailbox struct {
-	Server
-	Protocol    string   `toml:"protocol"`
-	Folder      string   `toml:"folder"`
-	Poll        Duration `toml:"poll"`
-	Idle        bool     `toml:"idle"`
-	After       string   `toml:"after"`
-	MoveTo      string   `toml:"move_to"` // Done, Ignored and Attention below it
-	Backlog     string   `toml:"backlog"`
-	MaxSize     Size     `toml:"max_size"`
-	Canary      Duration `toml:"canary"` // how often a mail is sent through the relay to the desk itself; 0: never
-	RequestType string   `toml:"request_type" later:""`
-}
-
-// RequestType is what customers can ask for at a desk.
-type RequestType struct {
-	Name   string  `toml:"name"`
-	Fields []Field `toml:"field"`
-}
-
-// Field is one field of a request type.
-type Field struct {
-	Name     string `toml:"name"`
-	Visible  bool   `toml:"visible"`
-	Required bool   `toml:"required"`
-}
-
-// Notify says which events are sent to whom.
-type Notify struct {
-	Templates string `toml:"templates"`
-}
-
 // Default is the configuration of an empty file: every key at its default, no desks.
 func Default() *Config {
 	return defaultsFor(runtime.GOOS)
@@ -255,32 +196,15 @@ func defaultsFor(goos string) *Config {
 			Enabled:      true,
 			MaxPerMinute: 60,
 		},
+		Limits: Limits{
+			AutomaticPerHour: 5, AutomaticPerDay: 10, AutomaticInAll: 200,
+			NoticesOfSender: 10, Notices: 60, MailsOfSender: 30,
+		},
+		Retention: Retention{Ledger: 90 * day},
+		Notify:    AdminNotify{Failures: true, Weekly: true, Fuse: true, Quarantine: true},
 	}
 	if goos == "windows" {
 		c.DataDir = `C:\ProgramData\helpdesk`
 	}
 	return c
-}
-
-// DefaultDesk is a [[desk]] with every key at its default. Its port, language
-// and relay follow from other keys: Fill sets them.
-func DefaultDesk() Desk {
-	return Desk{
-		PublicSignup: true,
-		Automatic:    "ignore",
-		Mode:         "live",
-		Relay:        defaultsFor("").Relay,
-		Mailbox: Mailbox{
-			Server:      Server{Security: TLS, Auth: "auto"},
-			Protocol:    IMAP,
-			Folder:      "INBOX",
-			Poll:        Duration(time.Minute),
-			Idle:        true,
-			After:       AfterSeen,
-			MoveTo:      "Helpdesk",
-			Backlog:     BacklogSkip,
-			MaxSize:     50 << 20,
-			RequestType: "Email request",
-		},
-	}
 }

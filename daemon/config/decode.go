@@ -118,9 +118,7 @@ func (d *decoder) list(key string, raw any, v reflect.Value) {
 	out := reflect.MakeSlice(v.Type(), len(items), len(items))
 	for i, item := range items {
 		element := out.Index(i)
-		if element.Type() == reflect.TypeFor[Desk]() {
-			element.Set(reflect.ValueOf(DefaultDesk()))
-		}
+		element.Set(elementDefault(element.Type()))
 		d.value(index(key, i+1), item, element)
 	}
 	v.Set(out)

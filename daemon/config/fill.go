@@ -2,6 +2,7 @@ package config
 
 import (
 	"path/filepath"
+	"slices"
 	"time"
 
 	"helpdesk/mail/provider"
@@ -18,9 +19,15 @@ func (c *Config) fill(set func(key string) bool) {
 			c.Trust[i].Fingerprint = tidy
 		}
 	}
+	if c.observesOnly() && c.Relay.Host == "" && c.Relay.Preset == "" && !set("relay.enabled") {
+		c.Relay.Enabled = false // nothing is sent anyway
+	}
 	c.Relay.complete("smtp", below(set, "relay"))
 	for i := range c.Desks {
 		d := &c.Desks[i]
+		if len(d.RequestTypes) == 1 && d.Mailbox.RequestType == standardType && !set(deskKey(i, "mailbox.request_type")) {
+			d.Mailbox.RequestType = d.RequestTypes[0].Name
+		}
 		if d.Language == "" && !set(deskKey(i, "language")) {
 			d.Language = c.Language
 		}
@@ -49,6 +56,11 @@ func (c *Config) fill(set func(key string) bool) {
 			d.Relay.keyFile = c.Relay.keyFile
 		}
 	}
+}
+
+// observesOnly says that no desk sends anything.
+func (c *Config) observesOnly() bool {
+	return len(c.Desks) > 0 && !slices.ContainsFunc(c.Desks, func(d Desk) bool { return d.Mode != ModeObserve })
 }
 
 // below asks set for the keys of one table.
@@ -213,6 +225,7 @@ func (c *Config) absolute(dir string) {
 	servers := []*Server{&c.Relay.Server}
 	for i := range c.Desks {
 		servers = append(servers, &c.Desks[i].Relay.Server, &c.Desks[i].Mailbox.Server)
+		paths = append(paths, &c.Desks[i].Notify.Templates)
 	}
 	for _, s := range servers {
 		paths = append(paths, &s.PasswordFile, &s.OAuth.ClientSecretFile, &s.OAuth.ServiceAccountFile, &s.keyFile)

@@ -138,7 +138,11 @@ func (v *validator) nested(key string, err error) {
 // addresses finds what two desks claim: keys, addresses and aliases. The
 // later desk is the one at fault, so that the earlier one goes on.
 func (v *validator) addresses() {
-	keys, owners := map[string]string{}, map[string]string{}
+	type claim struct {
+		desk    int
+		written string
+	}
+	keys, owners := map[string]string{}, map[string]claim{}
 	for i := range v.c.Desks {
 		d := &v.c.Desks[i]
 		if first, taken := keys[d.Key]; taken {
@@ -152,37 +156,21 @@ func (v *validator) addresses() {
 			if j > 0 {
 				key = index(deskKey(i, "aliases"), j)
 			}
-			first, taken := owners[k]
+			first, taken := owners[gmailKey(a)]
 			switch {
 			case k == "":
 			case own[k]:
 				v.fault(key, a, "address-repeated")
-			case taken:
-				v.fault(key, a, "address-taken", "first", first, "second", nameOf(d))
+			case !taken:
+				owners[gmailKey(a)] = claim{i, a}
+			case first.desk == i: // another spelling of its own
+			case addressKey(first.written) == k:
+				v.fault(key, a, "address-taken", "first", nameOf(&v.c.Desks[first.desk]), "second", nameOf(d))
 			default:
-				owners[k] = nameOf(d)
+				v.fault(key, a, "address-same", "first", nameOf(&v.c.Desks[first.desk]), "second", nameOf(d), "other", first.written)
 			}
 			own[k] = true
 		}
-	}
-}
-
-// mailboxes finds two desks that would read one mailbox. Case never tells two
-// mailboxes apart in use, so it is ignored in the folder's name too.
-func (v *validator) mailboxes() {
-	owners := map[string]string{}
-	for i := range v.c.Desks {
-		d := &v.c.Desks[i]
-		m := &d.Mailbox
-		if m.Host == "" || m.Username == "" {
-			continue
-		}
-		k := strings.ToLower(strings.TrimSuffix(m.Host, ".") + "\x00" + m.Username + "\x00" + m.Folder)
-		if first, taken := owners[k]; taken {
-			v.fault(deskKey(i, "mailbox.username"), m.Username, "mailbox-taken", "first", first, "second", nameOf(d), "folder", m.Folder, "host", m.Host)
-			continue
-		}
-		owners[k] = nameOf(d)
 	}
 }
 

@@ -13,7 +13,7 @@ func (p phrase) remedy(lang string) string { return pick(lang, p.enDo, p.jaDo) }
 // phraseOf finds the sentence of a fault. A test proves that every code in use
 // has one and that both languages use the same arguments.
 func phraseOf(code string) phrase {
-	for _, group := range []func(string) (phrase, bool){syntaxPhrase, valuePhrase, serverPhrase, keyPhrase, oauthPhrase, advicePhrase, deskPhrase} {
+	for _, group := range []func(string) (phrase, bool){syntaxPhrase, valuePhrase, serverPhrase, keyPhrase, oauthPhrase, advicePhrase, deskPhrase, officePhrase, typePhrase} {
 		if p, ok := group(code); ok {
 			return p
 		}
@@ -131,11 +131,6 @@ func valuePhrase(code string) (p phrase, ok bool) {
 			"this setting is not available yet.", "Delete it, or leave it at its default; a later version will have it.",
 			"この設定はまだ利用できません。", "削除するか、既定値のままにしてください。今後の版で対応します。",
 		}, true
-	case "not-yet-value":
-		return phrase{
-			`"{value}" is not available yet.`, "Write {key} = {default} for now; a later version will have it.",
-			`"{value}" はまだ利用できません。`, "当面は {key} = {default} としてください。今後の版で対応します。",
-		}, true
 	case "missing":
 		return phrase{
 			"this setting is missing.", `Add a line {key} = "…"; helpdesk.toml.example shows what to write.`,
@@ -170,6 +165,11 @@ func valuePhrase(code string) (p phrase, ok bool) {
 		return phrase{
 			`"{value}" is too small.`, "The smallest possible value is {least}.",
 			`"{value}" は小さすぎます。`, "指定できる最小の値は {least} です。",
+		}, true
+	case "too-small-or-off":
+		return phrase{
+			`"{value}" is too small.`, `The smallest possible value is {least}; "0" switches it off.`,
+			`"{value}" は小さすぎます。`, `指定できる最小の値は {least} です。"0" にすると無効になります。`,
 		}, true
 	case "bad-address":
 		return phrase{

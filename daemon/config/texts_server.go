@@ -150,6 +150,11 @@ func deskPhrase(code string) (p phrase, ok bool) {
 			`the desks "{first}" and "{second}" both have the address "{value}".`, `An address belongs to one desk: remove it from "{first}" or from "{second}".`,
 			`窓口 "{first}" と "{second}" の両方にアドレス "{value}" があります。`, `1 つのアドレスは 1 つの窓口のものです。"{first}" か "{second}" のどちらかから削除してください。`,
 		}, true
+	case "address-same":
+		return phrase{
+			`"{value}" of the desk "{second}" and "{other}" of the desk "{first}" are one address: Gmail takes no notice of dots, and googlemail.com is gmail.com.`, `An address belongs to one desk: remove it from "{first}" or from "{second}".`,
+			`窓口 "{second}" の "{value}" と窓口 "{first}" の "{other}" は同じアドレスです(Gmail ではドットの有無は区別されず、googlemail.com は gmail.com と同じです)。`, `1 つのアドレスは 1 つの窓口のものです。"{first}" か "{second}" のどちらかから削除してください。`,
+		}, true
 	case "address-repeated":
 		return phrase{
 			`the address "{value}" stands here twice.`, "Delete one of the two; aliases are the other addresses of a desk.",
@@ -179,6 +184,16 @@ func deskPhrase(code string) (p phrase, ok bool) {
 		return phrase{
 			`the desks "{first}" and "{second}" read the same mailbox (folder "{folder}" of "{value}" at {host}), so each would miss mail.`, `Give "{second}" a mailbox or a folder of its own, or make its address an alias of "{first}".`,
 			`窓口 "{first}" と "{second}" が同じメールボックス({host} の "{value}"、フォルダー "{folder}")を読むため、互いにメールを取りこぼします。`, `"{second}" に別のメールボックスかフォルダーを指定するか、そのアドレスを "{first}" の aliases に入れてください。`,
+		}, true
+	case "mailbox-same":
+		return phrase{
+			`the desks "{first}" and "{second}" read the same mailbox under two names (folder "{folder}" of "{other}" at {otherhost} and of "{value}" at {host}), so each would miss mail.`, `Give "{second}" a mailbox or a folder of its own, or make its address an alias of "{first}".`,
+			`窓口 "{first}" と "{second}" は、別の名前で同じメールボックス({otherhost} の "{other}" と {host} の "{value}"、フォルダー "{folder}")を読むため、互いにメールを取りこぼします。`, `"{second}" に別のメールボックスかフォルダーを指定するか、そのアドレスを "{first}" の aliases に入れてください。`,
+		}, true
+	case "mailbox-shown-same":
+		return phrase{
+			`the desks "{first}" and "{second}" read the same mailbox: the server shows the same mails in both (folder "{folder}"), so each mail would be taken twice.`, `"{first}" goes on, "{second}" is stopped. Give "{second}" a mailbox or a folder of its own, or make its address an alias of "{first}".`,
+			`窓口 "{first}" と "{second}" は同じメールボックスを読んでいます(フォルダー "{folder}" に同じメールがあります)。このままでは 1 通のメールが 2 回受け付けられます。`, `"{first}" は動作を続け、"{second}" は停止しています。"{second}" に別のメールボックスかフォルダーを指定するか、そのアドレスを "{first}" の aliases に入れてください。`,
 		}, true
 	case "move-into-itself":
 		return phrase{

@@ -37,8 +37,11 @@ func sizeUnits() []unit {
 	return []unit{{"GB", 1 << 30}, {"MB", 1 << 20}, {"kB", 1 << 10}}
 }
 
-// ParseDuration reads "30s", "5m", "4h", "14d", "1h30m".
+// ParseDuration reads "30s", "5m", "4h", "14d", "1h30m", and "0", which is off.
 func ParseDuration(s string) (Duration, error) {
+	if strings.TrimSpace(s) == "0" {
+		return 0, nil
+	}
 	n, err := parseUnits(s, durationUnits())
 	return Duration(n), err
 }
@@ -88,6 +91,9 @@ func leadingUnit(s string, units []unit) (unit, bool) {
 
 // String writes d as ParseDuration reads it, in as few units as possible.
 func (d Duration) String() string {
+	if d == 0 {
+		return "0"
+	}
 	return formatUnits(int64(d), durationUnits(), time.Duration(d).String())
 }
 

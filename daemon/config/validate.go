@@ -46,6 +46,8 @@ func validate(c *Config) []Fault {
 	v.trusts()
 	v.keys()
 	v.relay("relay", &c.Relay)
+	v.limits()
+	v.retention()
 	v.agents()
 	if len(c.Desks) == 0 {
 		v.fault("desk", "", "no-desk")
@@ -89,17 +91,6 @@ func (v *validator) oneOf(key, value string, allowed ...string) {
 		}
 	}
 	v.fault(key, value, "not-one-of", "allowed", strings.Join(allowed, ", "))
-}
-
-// notYet refuses a value whose behaviour is not built yet. It says whether value is one.
-func (v *validator) notYet(key, value, standard string, later ...string) bool {
-	for _, l := range later {
-		if l == value {
-			v.fault(key, value, "not-yet-value", "default", fmt.Sprintf("%q", standard))
-			return true
-		}
-	}
-	return false
 }
 
 func (v *validator) admin() {
@@ -179,12 +170,13 @@ func (v *validator) desk(key string, d *Desk) {
 		v.oneOf(key+".language", d.Language, English, Japanese)
 	}
 	v.deskAgents(key, d)
-	if !v.notYet(key+".automatic", d.Automatic, "ignore", "keep") {
-		v.oneOf(key+".automatic", d.Automatic, "ignore")
-	}
-	if !v.notYet(key+".mode", d.Mode, "live", "observe") {
-		v.oneOf(key+".mode", d.Mode, "live")
-	}
+	v.oneOf(key+".automatic", d.Automatic, AutomaticIgnore, AutomaticKeep)
+	v.oneOf(key+".mode", d.Mode, ModeLive, ModeObserve)
+	v.oneOf(key+".customer_language", d.CustomerLanguage, LanguageOfDesk, LanguageOfMail)
+	v.people(key, d)
+	v.course(key, d)
+	v.notify(key, d)
+	v.requestTypes(key, d)
 	if strings.ContainsAny(d.AuthservID, " \t@/;") {
 		v.fault(key+".authserv_id", d.AuthservID, "bad-host")
 	}
@@ -236,9 +228,7 @@ func (v *validator) mailbox(key string, d *Desk) {
 	if m.After == AfterMove && m.Protocol != POP3 && v.required(key+".move_to", m.MoveTo) && strings.EqualFold(m.MoveTo, m.Folder) {
 		v.fault(key+".move_to", m.MoveTo, "move-into-itself")
 	}
-	if !v.notYet(key+".backlog", m.Backlog, BacklogSkip, BacklogImport) {
-		v.oneOf(key+".backlog", m.Backlog, BacklogSkip, BacklogProcess)
-	}
+	v.oneOf(key+".backlog", m.Backlog, BacklogSkip, BacklogImport, BacklogProcess)
 	switch {
 	case m.Canary == 0:
 	case m.Canary < minCanary:

@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/emersion/go-imap/v2"
@@ -29,6 +30,9 @@ type Action struct {
 func (s *imapSession) Acknowledge(ctx context.Context, action Action, uids []uint32) error {
 	s.busy.Lock()
 	defer s.busy.Unlock()
+	if s.settings.ReadOnly {
+		return readOnly(s.settings)
+	}
 	mails := make([]Listed, len(uids))
 	for i, uid := range uids {
 		mails[i].UID = uid
@@ -39,6 +43,53 @@ func (s *imapSession) Acknowledge(ctx context.Context, action Action, uids []uin
 		}
 	}
 	return nil
+}
+
+// errLooking is why a session that only looks does not do what it is told.
+var errLooking = errors.New("the mailbox was opened to look at it, not to change anything")
+
+func readOnly(set Settings) error {
+	e := set.Error(mail.StepAct, errLooking)
+	e.Temporary = false
+	return e
+}
+
+// Move moves mails to a folder, as Acknowledge does, and returns those of which
+// the server said so: by COPYUID (RFC 4315, RFC 6851 section 4.3), or, where it
+// does not have that, because they were there before. A mail that somebody else
+// took away meanwhile is none of them.
+func (s *imapSession) Move(ctx context.Context, folder string, uids []uint32) (moved []uint32, err error) {
+	s.busy.Lock()
+	defer s.busy.Unlock()
+	if s.settings.ReadOnly {
+		return nil, readOnly(s.settings)
+	}
+	mails := make([]Listed, len(uids))
+	for i, uid := range uids {
+		mails[i].UID = uid
+	}
+	for _, set := range uidSets(mails) {
+		there := set
+		if !s.offers(imap.CapUIDPlus) {
+			if there, err = s.remaining(ctx, set); err != nil {
+				return moved, err
+			}
+		}
+		s.wire.heard.forgetCopies()
+		if err := s.act(ctx, Action{Kind: ActionMove, Folder: folder}, set); err != nil {
+			return moved, err
+		}
+		if s.offers(imap.CapUIDPlus) {
+			there = s.wire.heard.copies()
+			there.AddSet(s.copied[s.folders[folder]]) // in an earlier attempt, which failed behind that
+		}
+		for uid := range members(set) {
+			if there.Contains(uid) {
+				moved = append(moved, uint32(uid))
+			}
+		}
+	}
+	return moved, nil
 }
 
 // act does action to set. When the server refuses, that is forgiven for mails

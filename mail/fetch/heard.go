@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/emersion/go-imap/v2"
 )
 
 // heard is what the server told beside the answers that the library hands on.
@@ -20,6 +22,7 @@ type heard struct {
 	bye          *status
 	delimiter    string // of LIST "" ""
 	prefix       string // of NAMESPACE
+	copied       imap.UIDSet
 	news         chan struct{}
 }
 
@@ -127,6 +130,9 @@ func (h *heard) status(st status, tagged bool) {
 			h.state.UIDNext = uint32(n)
 		}
 	}
+	if st.code == "COPYUID" {
+		h.copyUID(st.args)
+	}
 	switch {
 	case tagged && (st.kind == "NO" || st.kind == "BAD"):
 		h.answer = st
@@ -166,6 +172,40 @@ func (h *heard) readNews() {
 	select {
 	case <-h.news:
 	default:
+	}
+}
+
+// forgetCopies forgets what was copied or moved.
+func (h *heard) forgetCopies() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.copied = nil
+}
+
+// copies are the mails of which the server said since then that it copied or
+// moved them: by COPYUID in the answer to COPY, or before the answer to MOVE.
+func (h *heard) copies() imap.UIDSet {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.copied)
+}
+
+// copyUID takes the arguments of COPYUID: UIDVALIDITY, and the UIDs here and there.
+func (h *heard) copyUID(args string) {
+	fields := strings.Fields(args)
+	if len(fields) != 3 {
+		return
+	}
+	for part := range strings.SplitSeq(fields[1], ",") {
+		first, last, ok := strings.Cut(part, ":")
+		if !ok {
+			last = first
+		}
+		a, err := strconv.ParseUint(first, 10, 32)
+		b, err2 := strconv.ParseUint(last, 10, 32)
+		if err == nil && err2 == nil && a > 0 && b > 0 {
+			h.copied.AddRange(imap.UID(min(a, b)), imap.UID(max(a, b)))
+		}
 	}
 }
 

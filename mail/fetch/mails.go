@@ -105,13 +105,20 @@ func (s *imapSession) raw(r received, m Listed, truncated bool) *mail.Raw {
 // they stand in the header, ended by a blank line. size is as the server
 // states it, -1 if it does not. Mails that are gone are left out.
 func (s *imapSession) Headers(ctx context.Context, uids []uint32, fn func(uid uint32, size int64, header []byte) error) error {
+	return s.headers(ctx, uids, []string{"MESSAGE-ID", "DATE", "FROM", "SUBJECT"}, fn)
+}
+
+// WholeHeaders calls fn with all of the header of the mails, up to
+// headerLimit bytes; otherwise it is what Headers is.
+func (s *imapSession) WholeHeaders(ctx context.Context, uids []uint32, fn func(uid uint32, size int64, header []byte) error) error {
+	return s.headers(ctx, uids, nil, fn)
+}
+
+// headers reads fields of headers; no fields are all of them.
+func (s *imapSession) headers(ctx context.Context, uids []uint32, fields []string, fn func(uid uint32, size int64, header []byte) error) error {
 	s.busy.Lock()
 	defer s.busy.Unlock()
-	section := &imap.FetchItemBodySection{
-		Specifier:    imap.PartSpecifierHeader,
-		HeaderFields: []string{"MESSAGE-ID", "DATE", "FROM", "SUBJECT"},
-		Peek:         true,
-	}
+	section := &imap.FetchItemBodySection{Specifier: imap.PartSpecifierHeader, HeaderFields: fields, Peek: true}
 	limit := bodyLimit{max: headerLimit, keep: headerLimit}
 	pass := func(r received, _ Listed) error {
 		defer r.drop()

@@ -178,13 +178,18 @@ func (s *popSession) Close() error {
 	return nil
 }
 
-// leave says QUIT. Nothing is marked as deleted then, so the answer does not matter.
+// leave says QUIT. Nothing is marked as deleted then, so the answer does not
+// matter. Whoever only looks hangs up instead: a server may remove, or stop
+// listing, what was read in a session that ended by QUIT (RFC 2449 section 6.7;
+// Gmail does the latter), and is in no such state without (RFC 1939 section 6).
 func (s *popSession) leave(patience time.Duration) {
 	if s.conn == nil {
 		return
 	}
-	s.conn.SetIdle(patience)
-	_, _ = s.command("QUIT")
+	if !s.settings.ReadOnly {
+		s.conn.SetIdle(patience)
+		_, _ = s.command("QUIT")
+	}
 	s.rest()
 }
 

@@ -133,6 +133,12 @@ func (s *popSession) retrieve(m *popMail) (raw *mail.Raw, offset int64, err erro
 // Headers hands over Message-ID, Date, From and Subject. Mails that are gone
 // are left out.
 func (s *popSession) Headers(ctx context.Context, uids []uint32, fn func(uid uint32, size int64, header []byte) error) error {
+	return s.WholeHeaders(ctx, uids, func(uid uint32, size int64, header []byte) error { return fn(uid, size, chosenFields(header)) })
+}
+
+// WholeHeaders hands over all of the headers, up to headerLimit bytes of each.
+// Mails that are gone are left out.
+func (s *popSession) WholeHeaders(ctx context.Context, uids []uint32, fn func(uid uint32, size int64, header []byte) error) error {
 	s.busy.Lock()
 	defer s.busy.Unlock()
 	if err := s.need(ctx); err != nil {
@@ -150,7 +156,7 @@ func (s *popSession) Headers(ctx context.Context, uids []uint32, fn func(uid uin
 			} else if err != nil {
 				return nil, err
 			}
-			if err := fn(uid, m.size, chosenFields(header)); err != nil {
+			if err := fn(uid, m.size, header); err != nil {
 				return nil, err
 			}
 		}
@@ -188,6 +194,9 @@ func (s *popSession) header(m *popMail) ([]byte, error) {
 func (s *popSession) Acknowledge(ctx context.Context, action Action, uids []uint32) error {
 	s.busy.Lock()
 	defer s.busy.Unlock()
+	if s.settings.ReadOnly {
+		return readOnly(s.settings)
+	}
 	if action.Kind != ActionDelete {
 		return s.onlyDelete()
 	}
@@ -195,6 +204,11 @@ func (s *popSession) Acknowledge(ctx context.Context, action Action, uids []uint
 		return err
 	}
 	return s.stage(ctx, mail.StepAct, func() ([]connect.Fact, error) { return s.remove(uids) })
+}
+
+// Move is refused: there are no folders.
+func (s *popSession) Move(context.Context, string, []uint32) ([]uint32, error) {
+	return nil, s.onlyDelete()
 }
 
 // remove marks, and ends the session if there was something to mark.

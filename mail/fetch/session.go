@@ -30,6 +30,7 @@ type Settings struct {
 	connect.Login
 
 	Folder   string // "" is INBOX
+	ReadOnly bool   // the mailbox is looked at and nothing else: EXAMINE instead of SELECT, no QUIT by POP3; Acknowledge and Move are refused
 	NoIdle   bool   // Wait polls, even where the server offers IDLE
 	MaxSize  int64  // bytes; of a larger mail only the beginning is read. 0: no limit
 	SpoolDir string // where mails above 1 MB lie until Raw.Close; "": the system's
@@ -70,10 +71,14 @@ type Session interface {
 	List(ctx context.Context, from uint32) ([]Listed, error)
 	// Headers hands over Message-ID, Date, From and Subject of mails.
 	Headers(ctx context.Context, uids []uint32, fn func(uid uint32, size int64, header []byte) error) error
+	// WholeHeaders hands over all of the headers of mails.
+	WholeHeaders(ctx context.Context, uids []uint32, fn func(uid uint32, size int64, header []byte) error) error
 	// Fetch hands over whole mails as they arrive; missing were not sent.
 	Fetch(ctx context.Context, mails []Listed, fn func(*mail.Raw) error) (missing []uint32, err error)
 	// Acknowledge tells the server what became of mails.
 	Acknowledge(ctx context.Context, action Action, uids []uint32) error
+	// Move moves mails to a folder and returns those that the server says it moved.
+	Move(ctx context.Context, folder string, uids []uint32) (moved []uint32, err error)
 	// Wait returns when there may be news, when max has passed, or when ctx ends.
 	Wait(ctx context.Context, max time.Duration) error
 	// Broken reports whether the mailbox has to be opened again.
@@ -173,7 +178,7 @@ func (s *imapSession) selectFolder(ctx context.Context) error {
 func (s *imapSession) selectNamed(ctx context.Context, name string) error {
 	return s.run(ctx, mail.StepSelect, func() error {
 		s.wire.heard.reset()
-		_, err := s.client.Select(name, nil).Wait()
+		_, err := s.client.Select(name, &imap.SelectOptions{ReadOnly: s.settings.ReadOnly}).Wait()
 		return err
 	})
 }
