@@ -167,7 +167,7 @@ func (w *why) person(ctx context.Context) (WhyPart, error) {
 	case err != nil:
 		return part, fmt.Errorf("reading a customer: %w", err)
 	default:
-		part.Lines = append(part.Lines, WhyLine{Text: w.words.Text("why.customer", "address", w.Address, "name", nameOf(customer), "time", w.words.When(customer.First, w.Now))})
+		part.Lines = append(part.Lines, WhyLine{Text: w.words.Text("why.customer", "person", nameOf(customer), "time", w.words.When(customer.First, w.Now))})
 	}
 	if len(w.keys) > 1 {
 		part.Lines = append(part.Lines, WhyLine{Text: w.words.Text("why.same-person", "addresses", strings.Join(w.keys[1:], w.words.Text("list.comma")))})
@@ -188,7 +188,7 @@ func nameOf(c store.Customer) string {
 	if c.Name == "" {
 		return c.Address.Address
 	}
-	return c.Name
+	return c.Name + " <" + c.Address.Address + ">"
 }
 
 // at says what a mail from the address meets at one desk: the first of these
@@ -321,7 +321,7 @@ func (w *why) mails(ctx context.Context) (WhyPart, error) {
 
 // sent is what was sent to the person, newest first, and whether sending works.
 func (w *why) sent(ctx context.Context) (WhyPart, error) {
-	part := WhyPart{Title: w.words.Text("why.sent")}
+	part := WhyPart{Title: w.words.Text("why.sent-to")}
 	var lines []store.OutboxLine
 	for _, key := range w.keys {
 		some, err := w.store.Outbox(ctx, store.OutboxFilter{To: key, Limit: whyMails})

@@ -25,6 +25,7 @@ import (
 	"helpdesk/mail"
 	"helpdesk/mail/provider"
 	"helpdesk/store"
+	"helpdesk/ui"
 )
 
 // Exit codes.
@@ -129,7 +130,8 @@ func (e *env) root() *cobra.Command {
 	})
 	root.AddCommand(
 		e.runCommand(), e.demoCommand(), e.initCommand(), e.checkCommand(), e.testCommand(), e.parseCommand(), e.statusCommand(), e.ledgerCommand(),
-		e.whyCommand(), e.requestsCommand(), e.showCommand(), e.openCommand(), e.authorizeCommand(), e.explainCommand(), e.versionCommand(),
+		e.whyCommand(), e.retryCommand(), e.liveCommand(), e.requestsCommand(), e.showCommand(), e.replyCommand(), e.resolveCommand(), e.reopenCommand(),
+		e.exportCommand(), e.customersCommand(), e.outboxCommand(), e.openCommand(), e.authorizeCommand(), e.explainCommand(), e.versionCommand(),
 	)
 	root.AddCommand(e.serviceCommands()...)
 	for _, c := range root.Commands() {
@@ -207,7 +209,7 @@ func (e *env) openStore(ctx context.Context) (*store.Store, place, error) {
 	}
 	path := filepath.Join(p.dataDir, daemon.DatabaseFile)
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		return nil, p, fmt.Errorf("there is no database in %s yet: start helpdesk first (helpdesk run)", p.dataDir)
+		return nil, p, errors.New(ui.WordsIn(p.language).Text("cli.no-database", "dir", p.dataDir))
 	}
 	s, err := store.OpenReadOnly(ctx, path, store.Options{})
 	if err != nil {
@@ -220,7 +222,7 @@ func (e *env) openStore(ctx context.Context) (*store.Store, place, error) {
 func (e *env) dial(p place) (*control.Client, error) {
 	client, err := control.Dial(p.dataDir)
 	if errors.Is(err, control.ErrNotRunning) {
-		return nil, fmt.Errorf("helpdesk is not running: start it with `helpdesk start` or `helpdesk run`")
+		return nil, errors.New(ui.WordsIn(p.language).Text("cli.not-running"))
 	}
 	return client, err
 }

@@ -2,164 +2,217 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"helpdesk/daemon"
 	"helpdesk/store"
 	"helpdesk/ui"
 )
 
+// ledgerQuery is what is asked of the ledger.
+type ledgerQuery struct {
+	filter store.EntryFilter
+	since  time.Time              // only mail seen at that time or later; zero: all
+	keep   func(store.Entry) bool // only mail of which it is true; nil: all
+}
+
+// entries reads lines, newest first. Rule and time are looked at here: the
+// store has no order by them.
+func (q ledgerQuery) entries(ctx context.Context, s *store.Store) ([]store.Entry, error) {
+	filter := q.filter
+	filter.Rule, filter.Limit = "", max(q.filter.Limit, pageSize)
+	all := []store.Entry{}
+	for {
+		some, err := s.Entries(ctx, filter)
+		if err != nil {
+			return nil, fmt.Errorf("reading the ledger: %w", err)
+		}
+		for _, e := range some {
+			if !q.since.IsZero() && e.SeenAt.Before(q.since) {
+				return all, nil // older ones follow
+			}
+			if q.filter.Rule != "" && e.Rule != q.filter.Rule || q.keep != nil && !q.keep(e) {
+				continue
+			}
+			if all = append(all, e); len(all) == q.filter.Limit {
+				return all, nil
+			}
+		}
+		if len(some) < filter.Limit {
+			return all, nil
+		}
+		filter.Before = some[len(some)-1].ID
+	}
+}
+
 func (e *env) ledgerCommand() *cobra.Command {
-	var filter store.EntryFilter
+	var q ledgerQuery
+	var desk, since string
+	observed := false
 	c := &cobra.Command{
-		Use:   "ledger",
-		Short: "List every mail ever seen and what became of it, newest first",
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Use:     "ledger",
+		Short:   "List every mail ever seen and what became of it, newest first",
+		Example: "  helpdesk ledger --outcome held --since 7d",
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if err := oneOf("outcome", q.filter.Outcome, ui.Outcomes()...); err != nil {
+				return err
+			}
+			if since != "" {
+				if q.since, err = pointInTime(since, time.Now(), false); err != nil {
+					return &failure{exitUse, err}
+				}
+			}
 			s, place, err := e.openStore(cmd.Context())
 			if err != nil {
 				return err
 			}
 			defer s.Close()
-			entries, err := s.Entries(cmd.Context(), filter)
-			if err != nil {
-				return fmt.Errorf("reading the ledger: %w", err)
-			}
 			words := ui.WordsIn(place.language)
-			if e.asJSON {
-				for i := range entries {
-					entries[i].Reason = strings.Join(words.Reason(entries[i]), " ")
-				}
-				return printJSON(e.stdout, append([]store.Entry{}, entries...))
-			}
-			if len(entries) == 0 {
-				_, err := fmt.Fprintln(e.stdout, "The ledger is empty: no mail was seen yet.")
+			if q.filter.DeskID, err = deskID(cmd.Context(), s, words, desk); err != nil {
 				return err
 			}
-			rows := [][]string{{"ID", "SEEN", "OUTCOME", "REQUEST", "FROM", "SUBJECT"}}
-			for _, entry := range entries {
-				rows = append(rows, []string{strconv.FormatInt(entry.ID, 10), when(entry.SeenAt), entry.Outcome, entry.Request, person(entry.From), entry.Subject})
+			if observed {
+				return e.observed(cmd.Context(), s, place, q)
 			}
-			return table(e.stdout, []int{7, 16, 11, 10, 12, 16}, rows)
+			entries, err := q.entries(cmd.Context(), s)
+			if err != nil {
+				return err
+			}
+			return e.printEntries(words, entries, q.filter.Limit)
 		},
 	}
-	c.Flags().StringVar(&filter.Outcome, "outcome", "", "only mail that became this: request, reply, note, ignored, bounce, skipped, duplicate, own, quarantined")
-	c.Flags().StringVar(&filter.From, "from", "", "only mail from this address")
-	c.Flags().IntVar(&filter.Limit, "limit", hundred, "how many at most")
+	c.Flags().StringVar(&q.filter.Outcome, "outcome", "", "only mail that became this: "+strings.Join(ui.Outcomes(), ", "))
+	c.Flags().StringVar(&desk, "desk", "", "only mail to this desk")
+	c.Flags().StringVar(&q.filter.From, "from", "", "only mail from this address")
+	c.Flags().StringVar(&q.filter.Rule, "rule", "", "only mail of which this rule decided, as unknown-sender")
+	c.Flags().StringVar(&since, "since", "", "only mail seen since a day, as 2026-11-01, or for a time, as 7d")
+	c.Flags().BoolVar(&observed, "observed", false, "what observing desks (mode = \"observe\") would have done")
+	c.Flags().IntVar(&q.filter.Limit, "limit", hundred, "how many at most")
 	c.Flags().BoolVar(&e.asJSON, "json", false, "as JSON")
 	return c
 }
 
-func (e *env) whyCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "why ID|ADDRESS",
-		Short: "Say why a mail became what it became, or what became of the mails of ADDRESS",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, place, err := e.openStore(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer s.Close()
-			words := ui.WordsIn(place.language)
-			if strings.Contains(args[0], "@") {
-				return e.whyAddress(cmd.Context(), s, words, args[0])
-			}
-			id, err := strconv.ParseInt(strings.TrimPrefix(args[0], "#"), 10, 64)
-			if err != nil {
-				return &failure{exitUse, fmt.Errorf("%q is neither a number of the ledger nor an address; write it as: helpdesk why 17", args[0])}
-			}
-			entry, err := s.Entry(cmd.Context(), id)
-			if errors.Is(err, store.ErrNotFound) {
-				return fmt.Errorf("the ledger has no line %d (helpdesk ledger lists them)", id)
-			} else if err != nil {
-				return fmt.Errorf("reading line %d: %w", id, err)
-			}
-			return e.printWhy(cmd.Context(), s, words, entry)
-		},
+// sentence is why a mail became what it became, in words.
+func sentence(words ui.Words, e store.Entry) string { return strings.Join(words.Reason(e), " ") }
+
+// inWords are ledger lines for JSON.
+func inWords(words ui.Words, entries []store.Entry) []store.Entry {
+	entries = append([]store.Entry{}, entries...)
+	for i := range entries {
+		entries[i].Reason = sentence(words, entries[i])
 	}
+	return entries
 }
 
-// printWhy tells the story of one mail: what became of it, by which rule,
-// which rules did not fit, and what was sent because of it.
-func (e *env) printWhy(ctx context.Context, s *store.Store, words ui.Words, entry store.Entry) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d  %s  %s  %s\n", entry.ID, when(entry.SeenAt), printable(entry.From.Address), printable(entry.Subject))
-	fmt.Fprintf(&b, "%s", words.Outcome(entry.Outcome))
-	if entry.Request != "" {
-		fmt.Fprintf(&b, ": %s", entry.Request)
+func (e *env) printEntries(words ui.Words, entries []store.Entry, limit int) error {
+	if e.asJSON {
+		return printJSON(e.stdout, inWords(words, entries))
 	}
-	b.WriteString("\n")
-	for _, sentence := range words.Reason(entry) {
-		fmt.Fprintf(&b, "  %s\n", printable(sentence))
+	if len(entries) == 0 {
+		_, err := fmt.Fprintln(e.stdout, words.Text("ledger.none"))
+		return err
 	}
-	for _, problem := range entry.Problems {
-		fmt.Fprintf(&b, "  ! %s\n", words.Problem(problem))
+	if err := e.entryTable(words, entries); err != nil {
+		return err
 	}
-	if len(entry.Passed) > 0 {
-		fmt.Fprintf(&b, "%s\n", words.Text("why.passed"))
+	return e.printMore(words, len(entries), limit)
+}
+
+func (e *env) entryTable(words ui.Words, entries []store.Entry) error {
+	rows := [][]string{heads(words, "id", "seen", "outcome", "request", "from", "subject")}
+	for _, entry := range entries {
+		rows = append(rows, []string{strconv.FormatInt(entry.ID, 10), lately(entry.SeenAt), words.Outcome(entry.Outcome), entry.Request, person(entry.From), entry.Subject})
 	}
-	for _, rule := range entry.Passed {
-		fmt.Fprintf(&b, "  - %s\n", words.Passed(rule))
+	return table(e.stdout, []int{8, 11, 14, 10, 14, 0}, rows)
+}
+
+// observed prints what desks that only observe would have done: the ledger of
+// each, and the mail that would have been sent.
+func (e *env) observed(ctx context.Context, s *store.Store, p place, q ledgerQuery) error {
+	desks, err := s.Desks(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the desks: %w", err)
 	}
-	if entry.From.Address != "" {
-		if err := writeSent(ctx, &b, s, words, store.OutboxFilter{To: entry.From.Address}); err != nil {
+	words := ui.WordsIn(p.language)
+	all := []store.Entry{}
+	found := false
+	for _, d := range desks {
+		path := daemon.ObservePath(p.dataDir, d.ID)
+		if q.filter.DeskID != 0 && q.filter.DeskID != d.ID || !exists(path) {
+			continue
+		}
+		found = true
+		entries, sent, err := readObserved(ctx, path, q)
+		if err != nil {
+			return fmt.Errorf("reading what %s observed: %w", d.Key, err)
+		}
+		if all = append(all, entries...); e.asJSON {
+			continue
+		}
+		if err := e.printObserved(words, d, entries, sent); err != nil {
 			return err
 		}
 	}
-	_, err := fmt.Fprint(e.stdout, b.String())
+	switch {
+	case e.asJSON:
+		return printJSON(e.stdout, inWords(words, all))
+	case !found:
+		_, err = fmt.Fprintln(e.stdout, words.Text("observed.none"))
+	}
 	return err
 }
 
-// writeSent lists mails of the outbox, newest first.
-func writeSent(ctx context.Context, b *strings.Builder, s *store.Store, words ui.Words, filter store.OutboxFilter) error {
-	filter.Limit = 20
-	lines, err := s.Outbox(ctx, filter)
-	if err != nil {
-		return fmt.Errorf("reading the outbox: %w", err)
-	}
-	if len(lines) > 0 {
-		fmt.Fprintf(b, "%s\n", words.Text("why.sent"))
-	}
-	for _, l := range lines {
-		state := l.State
-		if l.Cause == store.CauseOvertaken {
-			state = l.Cause
-		}
-		fmt.Fprintf(b, "  %s  %s → %s: %s %s\n", when(l.CreatedAt), words.Event(l.Event), printable(l.To.Address), words.Text("outbox."+state), printable(l.Error))
-	}
-	return nil
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
-// whyAddress answers "a customer wrote, and nothing happened".
-func (e *env) whyAddress(ctx context.Context, s *store.Store, words ui.Words, address string) error {
-	entries, err := s.Entries(ctx, store.EntryFilter{From: address, Limit: 20})
+// readObserved reads what a desk would have done.
+func readObserved(ctx context.Context, path string, q ledgerQuery) (entries []store.Entry, sent []store.OutboxLine, err error) {
+	s, err := store.OpenReadOnly(ctx, path, store.Options{})
 	if err != nil {
-		return fmt.Errorf("reading the ledger: %w", err)
+		return nil, nil, err
 	}
-	var b strings.Builder
-	if len(entries) == 0 {
-		fmt.Fprintln(&b, words.Text("why.never", "address", address))
+	defer s.Close()
+	q.filter.DeskID = 0 // the file is of one desk
+	if entries, err = q.entries(ctx, s); err != nil {
+		return nil, nil, err
 	}
-	for _, entry := range entries {
-		fmt.Fprintf(&b, "%d  %s  %s %s  %s\n", entry.ID, when(entry.SeenAt), words.Outcome(entry.Outcome), entry.Request, printable(entry.Subject))
-		for _, sentence := range words.Reason(entry) {
-			fmt.Fprintf(&b, "  %s\n", printable(sentence))
-		}
-	}
-	suspended, err := s.SuspendedAt(ctx, strings.ToLower(address))
+	sent, err = s.Outbox(ctx, store.OutboxFilter{Limit: q.filter.Limit})
 	if err != nil {
-		return fmt.Errorf("reading suspended addresses: %w", err)
+		err = fmt.Errorf("reading the outbox: %w", err)
 	}
-	if suspended {
-		fmt.Fprintln(&b, words.Text("why.suspended", "address", address))
-	}
-	if err := writeSent(ctx, &b, s, words, store.OutboxFilter{To: address}); err != nil {
+	return entries, sent, err
+}
+
+func (e *env) printObserved(words ui.Words, d store.Desk, entries []store.Entry, sent []store.OutboxLine) error {
+	if _, err := fmt.Fprintf(e.stdout, "%s\n", words.Text("observed.title", "desk", d.Name)); err != nil {
 		return err
 	}
-	_, err = fmt.Fprint(e.stdout, b.String())
-	return err
+	if len(entries) == 0 {
+		_, err := fmt.Fprintf(e.stdout, "%s\n", words.Text("observed.empty"))
+		return err
+	}
+	if err := e.entryTable(words, entries); err != nil {
+		return err
+	}
+	head := words.Text("observed.sent")
+	if len(sent) == 0 {
+		head = words.Text("observed.no-mail")
+	}
+	if _, err := fmt.Fprintf(e.stdout, "\n%s\n", head); err != nil || len(sent) == 0 {
+		return err
+	}
+	rows := [][]string{heads(words, "request", "mail", "to")}
+	for _, l := range slices.Backward(sent) {
+		rows = append(rows, []string{l.Request, words.Event(l.Event), l.To.Address})
+	}
+	return table(e.stdout, []int{10, 40, 0}, rows)
 }

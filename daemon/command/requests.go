@@ -1,16 +1,19 @@
 package command
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"strconv"
+	"os"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"helpdesk/daemon/config"
 	"helpdesk/mail"
 	"helpdesk/store"
+	"helpdesk/ui"
 )
 
 // hundred is how many rows a list shows unless --limit says otherwise.
@@ -18,15 +21,32 @@ const hundred = 100
 
 func (e *env) requestsCommand() *cobra.Command {
 	var filter store.RequestFilter
+	var desk, agent, older string
 	c := &cobra.Command{
-		Use:   "requests",
-		Short: "List the requests, newest first",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, _, err := e.openStore(cmd.Context())
+		Use:     "requests",
+		Short:   "List the requests, newest first",
+		Example: "  helpdesk requests --state open --agent none --older 3d",
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if err := oneOf("state", filter.State, store.StateOpen, store.StateWaiting, store.StateResolved); err != nil {
+				return err
+			}
+			if filter.Assignee, err = e.agentNamed(agent); err != nil {
+				return err
+			}
+			if older != "" {
+				if filter.UpdatedBefore, err = pointInTime(older, time.Now(), false); err != nil {
+					return &failure{exitUse, err}
+				}
+			}
+			s, place, err := e.openStore(cmd.Context())
 			if err != nil {
 				return err
 			}
 			defer s.Close()
+			words := ui.WordsIn(place.language)
+			if filter.DeskID, err = deskID(cmd.Context(), s, words, desk); err != nil {
+				return err
+			}
 			list, err := s.Requests(cmd.Context(), filter)
 			if err != nil {
 				return fmt.Errorf("reading the requests: %w", err)
@@ -34,23 +54,64 @@ func (e *env) requestsCommand() *cobra.Command {
 			if e.asJSON {
 				return printJSON(e.stdout, append([]store.Request{}, list...))
 			}
-			if len(list) == 0 {
-				_, err := fmt.Fprintln(e.stdout, "No requests.")
-				return err
-			}
-			rows := [][]string{{"KEY", "STATE", "FROM", "SUBJECT", "UPDATED"}}
-			for _, r := range list {
-				rows = append(rows, []string{r.Key, r.State, person(r.Requester), r.Subject, when(r.Updated)})
-			}
-			return table(e.stdout, []int{12, 8, 16, 20, 16}, rows)
+			return e.printRequests(words, list, filter)
 		},
 	}
+	c.Flags().StringVar(&desk, "desk", "", "only those of this desk")
 	c.Flags().StringVar(&filter.State, "state", "", "only those that are open, waiting or resolved")
+	c.Flags().StringVar(&agent, "agent", "", "only those of this agent (name or address); none: those of nobody")
+	c.Flags().StringVar(&filter.Requester, "customer", "", "only those of this customer's address")
+	c.Flags().StringVar(&older, "older", "", "only those that were not changed for so long, as 3d or 12h")
 	c.Flags().StringVar(&filter.Query, "search", "", "only those with these words in subject, text or people")
 	c.Flags().IntVar(&filter.Limit, "limit", hundred, "how many at most")
 	c.Flags().BoolVar(&e.asJSON, "json", false, "as JSON")
 	return c
 }
+
+func (e *env) printRequests(words ui.Words, list []store.Request, filter store.RequestFilter) error {
+	if len(list) == 0 {
+		none := words.Text("requests.none")
+		if limit := filter.Limit; filter != (store.RequestFilter{Limit: limit}) {
+			none = words.Text("requests.none-found")
+		}
+		_, err := fmt.Fprintln(e.stdout, none)
+		return err
+	}
+	rows := [][]string{heads(words, "key", "state", "agent", "from", "subject", "changed")}
+	names := e.agentNames()
+	for _, r := range list {
+		agent := r.Assignee
+		if name := names[mail.Address{Address: agent}.Key()]; name != "" {
+			agent = name
+		}
+		rows = append(rows, []string{r.Key, shortState(words, r.State), agent, person(r.Requester), r.Subject, lately(r.Updated)})
+	}
+	if err := table(e.stdout, []int{10, 8, 8, 14, 0, 11}, rows); err != nil {
+		return err
+	}
+	return e.printMore(words, len(list), filter.Limit)
+}
+
+// printMore says that there may be more than the limit let through.
+func (e *env) printMore(words ui.Words, n, limit int) error {
+	if n < limit {
+		return nil
+	}
+	_, err := fmt.Fprintln(e.stdout, words.Text("cli.more", "n", words.Number(int64(n))))
+	return err
+}
+
+// heads are the headings of a table.
+func heads(words ui.Words, slugs ...string) []string {
+	row := make([]string, len(slugs))
+	for i, slug := range slugs {
+		row[i] = words.Text("head." + slug)
+	}
+	return row
+}
+
+// shortState names the state of a request in a narrow column.
+func shortState(words ui.Words, state string) string { return words.Text("state-short." + state) }
 
 func person(a mail.Address) string {
 	if a.Name != "" {
@@ -59,84 +120,43 @@ func person(a mail.Address) string {
 	return a.Address
 }
 
-// shown is the JSON of `helpdesk show`.
-type shown struct {
-	store.Request
-	Participants []mail.Address    `json:"participants"`
-	Fields       map[string]string `json:"fields"`
-	Messages     []store.Message   `json:"messages"`
+// agentNames are the names of the agents of the configuration by address.
+func (e *env) agentNames() map[string]string {
+	names := map[string]string{}
+	c, _, err := config.Load(e.configFile(), os.LookupEnv)
+	if err != nil || c == nil {
+		return names // a fault of the file; the addresses do as well
+	}
+	for _, a := range c.Agents {
+		names[mail.Address{Address: a.Email}.Key()] = a.Name
+	}
+	return names
 }
 
-func (e *env) showCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "show KEY",
-		Short: "Show one request with its conversation",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, _, err := e.openStore(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer s.Close()
-			r, err := readRequest(cmd.Context(), s, args[0])
-			if err != nil {
-				return err
-			}
-			if e.asJSON {
-				return printJSON(e.stdout, r)
-			}
-			return e.printRequest(r)
-		},
+// agentNamed is the address of an agent by name or address, for
+// store.RequestFilter: "-" for none.
+func (e *env) agentNamed(name string) (string, error) {
+	if name == "" || strings.Contains(name, "@") {
+		return name, nil
 	}
-	c.Flags().BoolVar(&e.asJSON, "json", false, "as JSON")
-	return c
-}
-
-func readRequest(ctx context.Context, s *store.Store, key string) (*shown, error) {
-	r, err := s.RequestByKey(ctx, key)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, fmt.Errorf("there is no request %s (helpdesk requests lists them)", strings.ToUpper(key))
-	} else if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", key, err)
+	if strings.EqualFold(name, "none") {
+		return "-", nil
 	}
-	out := &shown{Request: r, Participants: []mail.Address{}, Fields: map[string]string{}, Messages: []store.Message{}}
-	participants, err := s.Participants(ctx, r.ID)
-	if err != nil {
-		return nil, fmt.Errorf("reading the participants of %s: %w", key, err)
-	}
-	for _, p := range participants {
-		if p.Role != store.RoleRequester {
-			out.Participants = append(out.Participants, p.Address)
+	var known, found []string
+	for address, full := range e.agentNames() {
+		if strings.EqualFold(full, name) {
+			return address, nil
 		}
-	}
-	messages, err := s.Messages(ctx, r.ID)
-	if err != nil {
-		return nil, fmt.Errorf("reading the messages of %s: %w", key, err)
-	}
-	out.Messages = append(out.Messages, messages...)
-	return out, nil
-}
-
-func (e *env) printRequest(r *shown) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s\n", r.Key, printable(r.Subject))
-	fmt.Fprintf(&b, "from %s <%s>, %s, %d message(s), created %s\n", printable(r.Requester.Name), printable(r.Requester.Address), r.State, len(r.Messages), when(r.Created))
-	if r.Assignee != "" {
-		fmt.Fprintf(&b, "looked after by %s\n", r.Assignee)
-	}
-	for _, m := range r.Messages {
-		fmt.Fprintf(&b, "\n--- %s, %s, %s (ledger line %s)\n", m.Kind, printable(person(m.From)), when(m.At), strconv.FormatInt(m.LedgerID, 10))
-		text := m.Reply
-		if strings.TrimSpace(text) == "" {
-			text = m.Text
+		first, _, _ := strings.Cut(full, " ")
+		local, _, _ := strings.Cut(address, "@")
+		if strings.EqualFold(first, name) || strings.EqualFold(local, name) {
+			found = append(found, address)
 		}
-		for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
-			b.WriteString(printable(line) + "\n")
-		}
-		for _, a := range m.Attachments {
-			fmt.Fprintf(&b, "[attached: %s, %s, %d bytes]\n", printable(a.Name), a.Type, a.Size)
-		}
+		known = append(known, person(mail.Address{Name: full, Address: address}))
 	}
-	_, err := fmt.Fprint(e.stdout, b.String())
-	return err
+	if len(found) == 1 {
+		return found[0], nil
+	}
+	words := ui.WordsIn(config.FileLanguage(e.configFile()))
+	return "", &failure{exitUse, errors.New(words.Text("cli.no-agent", "agent", name, "agents", strings.Join(slices.Sorted(slices.Values(known)), ", ")))}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +24,7 @@ func (e *env) statusCommand() *cobra.Command {
 			}
 			client, err := control.Dial(p.dataDir)
 			if errors.Is(err, control.ErrNotRunning) {
-				return fmt.Errorf("helpdesk is not running: no mail is fetched and none is sent. Start it with `helpdesk start` or `helpdesk run`")
+				return errors.New(ui.WordsIn(p.language).Text("cli.not-running-status"))
 			} else if err != nil {
 				return err
 			}
@@ -50,9 +51,24 @@ func statusText(s ui.Status, words ui.Words) string {
 		fmt.Fprintf(&b, "%s  %s\n", d.Key, d.Name)
 		writePart(&b, words, words.Text("status.mailbox"), d.Mailbox)
 		writePart(&b, words, words.Text("status.relay"), d.Relay)
+		if d.Import != nil && d.Import.Done < d.Import.Total {
+			fmt.Fprintf(&b, "  %s\n", words.Text("import.progress", "done", words.Number(int64(d.Import.Done)), "total", words.Number(int64(d.Import.Total))))
+		}
+		switch o := d.Observed; {
+		case o != nil && o.Asked:
+			fmt.Fprintf(&b, "  ! %s\n", words.Text("status.waits-observed", "n", words.Number(int64(o.Mails)), "desk", d.Key))
+		case o != nil:
+			fmt.Fprintf(&b, "  %s\n", words.Count("observed.so-far", int64(o.Mails)))
+		}
 	}
 	fmt.Fprintf(&b, "%s\n", words.Text("status.outbox.line", "waiting", words.Number(s.Outbox.Waiting), "sent", words.Number(s.Outbox.SentToday), "failed", words.Number(s.Outbox.Failed)))
 	fmt.Fprintf(&b, "%s\n", words.Text("status.ledger.line", "today", words.Number(s.Ledger.Today), "total", words.Number(s.Ledger.Total), "skipped", words.Number(s.Ledger.Skipped), "quarantined", words.Number(s.Ledger.Quarantined)))
+	if s.Ledger.Held > 0 {
+		fmt.Fprintf(&b, "! %s\n", words.Text("status.held-line", "n", words.Number(s.Ledger.Held)))
+	}
+	if !s.Ledger.ReconciledAt.IsZero() {
+		fmt.Fprintf(&b, "%s\n", words.Text("status.unaccounted", "time", words.When(s.Ledger.ReconciledAt, time.Now()), "n", words.Number(s.Ledger.Unaccounted)))
+	}
 	for _, w := range s.Warnings {
 		fmt.Fprintf(&b, "! %s\n", w)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"golang.org/x/text/width"
 )
@@ -17,26 +18,39 @@ func printJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// table prints rows in columns. limits are the widest that each column may
-// get; 0 is no limit. Widths are those of a terminal, where a Japanese
-// character takes two places.
+// screen is how many places a line of a table may take.
+const screen = 80
+
+// table prints rows in columns, the first row is the headings. limits are the
+// widest that each column may get; one of them may be 0: that column gets what
+// the others leave of the screen. Widths are those of a terminal, where a
+// Japanese character takes two places.
 func table(w io.Writer, limits []int, rows [][]string) error {
 	widths := make([]int, len(limits))
-	for _, row := range rows {
-		for i := range row {
-			row[i] = printable(row[i])
-			if limits[i] > 0 {
-				row[i] = cut(row[i], limits[i])
+	left := screen - 2*(len(limits)-1)
+	for i, limit := range limits {
+		for _, row := range rows {
+			row[i] = strings.TrimSpace(printable(row[i]))
+			if limit > 0 {
+				row[i] = cut(row[i], limit)
 			}
 			widths[i] = max(widths[i], columns(row[i]))
+		}
+		if limit > 0 {
+			left -= widths[i]
 		}
 	}
 	for _, row := range rows {
 		var b strings.Builder
 		for i, cell := range row {
+			room := widths[i]
+			if limits[i] == 0 {
+				room = min(room, left)
+				cell = cut(cell, room)
+			}
 			b.WriteString(cell)
 			if i < len(row)-1 {
-				b.WriteString(strings.Repeat(" ", widths[i]-columns(cell)+2))
+				b.WriteString(strings.Repeat(" ", max(0, room-columns(cell))+2))
 			}
 		}
 		if _, err := fmt.Fprintln(w, strings.TrimRight(b.String(), " ")); err != nil {
@@ -46,11 +60,15 @@ func table(w io.Writer, limits []int, rows [][]string) error {
 	return nil
 }
 
-// printable keeps control characters of a stranger's mail off the terminal.
+// printable keeps control characters of a stranger's mail off the terminal,
+// and those that turn the direction of writing round.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || (r >= 0x7f && r < 0xa0) {
+		switch {
+		case r < ' ' || (r >= 0x7f && r < 0xa0) || r == '\u2028' || r == '\u2029':
 			return ' '
+		case r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' || r == '\u200e' || r == '\u200f' || r == '\u061c':
+			return -1
 		}
 		return r
 	}, s)
@@ -66,6 +84,9 @@ func columns(s string) int {
 }
 
 func places(r rune) int {
+	if unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf) {
+		return 0 // drawn over the character before it, or not at all
+	}
 	switch width.LookupRune(r).Kind() {
 	case width.EastAsianWide, width.EastAsianFullwidth:
 		return 2

@@ -239,7 +239,7 @@ func TestTestCommandTellsTheDaemon(t *testing.T) {
 	if code, out, errs := call(t, "test", "SUP", "--round-trip", "-c", path); code != 0 || !strings.Contains(out, "nothing of it became a request") {
 		t.Errorf("%d %s\n%s", code, errs, out)
 	}
-	if code, out, _ := call(t, "requests", "-c", path); code != 0 || !strings.Contains(out, "No requests") {
+	if code, out, _ := call(t, "requests", "-c", path); code != 0 || !strings.Contains(out, "There are no requests yet") {
 		t.Errorf("the round trip beside the daemon: %d\n%s", code, out)
 	}
 }

@@ -1,0 +1,73 @@
+package command
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"helpdesk/mail"
+)
+
+// On a terminal an editor opens: it is shown whom it is for, and what it leaves
+// above the line is the answer.
+func TestReplyInEditor(t *testing.T) {
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil && os.Getenv("CI") != "true" {
+		t.Skipf("no terminals here: %v", err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	defer master.Close()
+	if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	terminal, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer terminal.Close()
+	f := newFilled(t, "ja")
+	f.request("SAL", mail.Address{Name: "山田太郎", Address: "taro@customer.test"}, "見積もり", "おいくらですか。", nil)
+	shown := filepath.Join(t.TempDir(), "shown")
+	script := filepath.Join(t.TempDir(), "editor")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\ncp \"$1\" "+shown+"\nprintf '100円です。\\n' | cat - "+shown+" > \"$1\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("VISUAL", script)
+	var out, errs bytes.Buffer
+	if code := Execute(t.Context(), []string{"-c", f.path, "reply", "SAL-1"}, terminal, &out, &errs); code != 0 {
+		t.Fatalf("%d %s %s", code, out.String(), errs.String())
+	}
+	wantAll(t, readFile(t, shown), "山田太郎", "# おいくらですか。", "SAL-1")
+	if got, _ := f.messages("SAL-1"); len(got) != 2 || got[1] != "agent: 100円です。" {
+		t.Errorf("%q", got)
+	}
+	// An editor that fails, or leaves nothing, sends nothing.
+	for script, want := range map[string]string{"false": "false", "true": "何も送信していません"} {
+		t.Setenv("VISUAL", script)
+		errs.Reset()
+		if code := Execute(t.Context(), []string{"-c", f.path, "reply", "SAL-1"}, terminal, &out, &errs); code != exitFailed {
+			t.Errorf("%s: exit code %d", script, code)
+		}
+		wantAll(t, errs.String(), want)
+	}
+	if got, _ := f.messages("SAL-1"); len(got) != 2 {
+		t.Errorf("%q", got)
+	}
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	if onTerminal(null) || !onTerminal(terminal) {
+		t.Error("the empty device is taken for a person")
+	}
+}
