@@ -3,310 +3,388 @@ package desk
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"helpdesk/mail"
 	"helpdesk/store"
 )
 
-// requestFor makes the request of a decision, or returns the one it joins.
-func (t *Taker) requestFor(ctx context.Context, tx *store.Tx, s *Settings, f *Facts, d *Decision) (store.Request, error) {
-	var r store.Request
-	if d.Outcome != Request {
-		if d.Ref == nil {
-			return r, nil
-		}
-		r, err := tx.RequestByID(ctx, d.Ref.RequestID)
-		if err != nil {
-			return r, fmt.Errorf("reading request %d: %w", d.Ref.RequestID, err)
-		}
-		return r, nil
-	}
-	key, err := tx.NextKey(s.Key)
-	if err != nil {
-		return r, fmt.Errorf("making a key: %w", err)
-	}
-	now := t.Now()
-	r = store.Request{
-		DeskID: s.ID, Key: key, Type: s.Type, Subject: clip(f.Mail.Subject, 500), State: store.StateOpen,
-		Requester: d.Requester, Created: now, Updated: now,
-	}
-	if d.Ref != nil {
-		r.LinkedTo = d.Ref.RequestID
-	}
-	if err := tx.AddRequest(&r); err != nil {
-		return r, fmt.Errorf("making request %s: %w", key, err)
-	}
-	if _, err := tx.UpsertCustomer(d.Requester, now); err != nil {
-		return r, fmt.Errorf("keeping the customer: %w", err)
-	}
-	if err := tx.AddParticipant(r.ID, store.Participant{Address: d.Requester, Role: store.RoleRequester}); err != nil {
-		return r, fmt.Errorf("adding the requester: %w", err)
-	}
-	return r, nil
+// carrying is a decision on its way: what it changes in the store beside the
+// ledger, and what is sent because of it.
+type carrying struct {
+	queue
+	in   *Incoming
+	f    *Facts
+	d    *Decision
+	plan *plan     // of an agent's mail with proof; nil for any other
+	at   time.Time // when the mail counts as written
 }
 
-// maxParticipants bounds who gets an agent's answer: a mail to hundreds is a
-// circular, and its readers did not ask.
-const maxParticipants = 20
-
-// addCopies makes those whom the customer wrote to beside us participants:
-// not our own addresses, not agents (they are told anyway), not addresses
-// that nobody reads.
-func (q *queue) addCopies(ctx context.Context) error {
-	m := q.f.Mail
-	copies := append(slices.Clone(m.To), m.Cc...)
-	if m.List || m.Spam || dmarcFail(m) || len(copies) > maxParticipants {
-		return nil
+// carry makes the request of a decision, or finds the one that it joins, and
+// checks an agent's commands: what cannot be done makes the mail a note.
+func (t *Taker) carry(ctx context.Context, tx *store.Tx, s *Settings, in *Incoming, f *Facts, d *Decision) (*carrying, error) {
+	c := &carrying{queue: queue{t: t, tx: tx, s: s, by: f.Mail.From, quiet: f.Quiet}, in: in, f: f, d: d, at: t.Now()}
+	if c.by.Key() == "" {
+		c.by = nobody
 	}
-	for _, a := range copies {
-		_, agent := q.s.Agent(a)
-		if agent || q.s.Ours(a) || noReply(a) || a.Key() == q.request.Requester.Key() || !usable(a) {
-			continue
-		}
-		if err := q.addParticipant(ctx, a); err != nil {
-			return err
-		}
+	if date := f.Mail.Date; in.Import && !date.IsZero() && date.Before(c.at) {
+		c.at = date
 	}
-	return nil
-}
-
-func (q *queue) addParticipant(ctx context.Context, a mail.Address) error {
-	there, err := q.tx.Participants(ctx, q.request.ID)
-	if err != nil {
-		return fmt.Errorf("reading participants of %s: %w", q.request.Key, err)
+	if d.Outcome == Request {
+		return c, c.newRequest()
 	}
-	if len(there) >= maxParticipants {
-		return nil
-	}
-	if err := q.tx.AddParticipant(q.request.ID, store.Participant{Address: a, Role: store.RoleCC}); err != nil {
-		return fmt.Errorf("adding %s to %s: %w", a.Address, q.request.Key, err)
-	}
-	return nil
-}
-
-// carryOut does what was decided beside the ledger: message, state, notices.
-// It reports whether mail was queued.
-func (t *Taker) carryOut(ctx context.Context, tx *store.Tx, s *Settings, f *Facts, d *Decision, request store.Request, entryID int64) (bool, error) {
-	if d.Outcome == Bounced {
-		if err := returned(tx, f, d, entryID); err != nil {
-			return false, err
-		}
-	}
-	if d.Kind == "" {
-		return false, nil
-	}
-	m := f.Mail
-	message := store.Message{
-		RequestID: request.ID, LedgerID: entryID, Kind: d.Kind, From: m.From, At: t.Now(), Text: m.Text, Reply: m.Reply,
-		Attachments: m.Attachments, MessageID: m.MessageID, Verified: d.Verified, Reason: d.Rule,
-	}
-	if agent, ok := s.Agent(m.From); ok && d.Kind == store.KindAgent {
-		message.From = agent
-	} else if d.Outcome == Request {
-		message.From = d.Requester
-	}
-	if err := tx.AddMessage(&message); err != nil {
-		return false, fmt.Errorf("adding the message: %w", err)
+	if d.Ref == nil {
+		return c, nil
 	}
 	var err error
-	q := &queue{t: t, tx: tx, s: s, f: f, request: request, message: message}
-	switch d.Rule {
-	case RuleMentions, RuleRequest:
-		err = q.newRequest(ctx, d)
-	case RuleReplyToken, RuleReplyMessageID, RuleReplySubject:
-		err = q.customerWrote(ctx, d)
-	case RuleAgentProof:
-		switch d.Outcome {
-		case Request:
-			err = q.newRequest(ctx, d)
-		case Reply:
-			err = q.agentAnswered(ctx)
-		}
+	if c.request, err = tx.RequestByID(ctx, d.Ref.RequestID); err != nil {
+		return nil, fmt.Errorf("reading request %d: %w", d.Ref.RequestID, err)
 	}
-	if why := d.Args["not_sent"]; why != "" && d.Answer && err == nil {
-		q.args = map[string]string{"why": why}
-		err = q.add(ctx, EventNotSent, f.Mail.From, nil)
+	if c.request, err = t.merged(ctx, tx, c.request); err != nil {
+		return nil, err
 	}
-	return q.queued, err
+	if d.Rule == RuleAgentProof {
+		err = c.planCommands(ctx)
+	}
+	return c, err
 }
 
-// returned marks the outbox line that came back, and suspends its address.
-func returned(tx *store.Tx, f *Facts, d *Decision, entryID int64) error {
-	if f.Bounce == nil {
+// nobody stands for the sender of mails that name none: together they are held
+// to the limits of one.
+var nobody = mail.Address{Address: "unknown"}
+
+// newRequest makes the request of a mail.
+func (c *carrying) newRequest() error {
+	key, err := c.tx.NextKey(c.s.Key)
+	if err != nil {
+		return fmt.Errorf("making a key: %w", err)
+	}
+	who := c.d.Requester
+	r := store.Request{
+		DeskID: c.s.ID, Key: key, Type: c.s.Type.Name, Subject: clip(c.f.Mail.Subject, 500), State: store.StateOpen,
+		Requester: who, Created: c.at, Updated: c.at, Fields: c.s.Type.defaults(), AwaitingSince: c.at,
+	}
+	if c.s.CustomerLanguage == "mail" {
+		r.Language = languageOf(c.f.Mail)
+	}
+	if c.d.Ref != nil {
+		r.LinkedTo = c.d.Ref.RequestID
+	}
+	c.setAge(&r)
+	if err := c.tx.AddRequest(&r); err != nil {
+		return fmt.Errorf("making request %s: %w", key, err)
+	}
+	c.request = r
+	if err := c.customer(who); err != nil {
+		return err
+	}
+	if err := c.tx.AddParticipant(r.ID, store.Participant{Address: who, Role: store.RoleRequester}); err != nil {
+		return fmt.Errorf("adding the requester: %w", err)
+	}
+	return nil
+}
+
+// setAge gives a request that is imported the state of its newest mail's age:
+// nobody waits for an answer to old mail.
+func (c *carrying) setAge(r *store.Request) {
+	if !c.in.Import {
+		return
+	}
+	r.AwaitingSince = time.Time{}
+	if old := c.s.Reopen > 0 && c.t.Now().Sub(c.at) > c.s.Reopen; old {
+		r.State, r.ResolvedAt, r.ClosedAt = store.StateResolved, c.at, c.at
+	}
+}
+
+// customer keeps who wrote, and the name of the newest mail. With public
+// sign-up their first mail makes them a customer of the desk. Mail that may
+// bear anybody's name changes nothing.
+func (c *carrying) customer(who mail.Address) error {
+	m := c.f.Mail
+	if !usable(who) || m.Spam || m.FromUnsure || dmarcFail(m) {
 		return nil
 	}
-	b := f.Mail.Bounce
-	if b.Permanent {
-		words := strings.TrimSpace(b.Status + " " + clip(b.Diagnostic, 500))
-		if err := tx.MarkReturned(f.Bounce.ID, "bounced", words); err != nil {
-			return err
-		}
+	if _, err := c.tx.UpsertCustomer(who, c.at); err != nil {
+		return fmt.Errorf("keeping the customer: %w", err)
 	}
-	if d.Suspend != "" {
-		if err := tx.Suspend(d.Suspend, entryID, b.Status); err != nil {
-			return fmt.Errorf("suspending %s: %w", d.Suspend, err)
+	if c.s.PublicSignup && c.d.Outcome == Request && m.Automatic == "" {
+		if err := c.tx.AddMember(c.s.ID, who, c.at); err != nil {
+			return fmt.Errorf("keeping the customer: %w", err)
 		}
 	}
 	return nil
 }
 
-// queue puts the mails of one message into the outbox, in its transaction.
-type queue struct {
-	t       *Taker
-	tx      *store.Tx
-	s       *Settings
-	f       *Facts
-	request store.Request
-	message store.Message
-	args    map[string]string // of the next line
-	queued  bool
-}
-
-// newRequest: the customer gets an acknowledgement, all agents a notice.
-func (q *queue) newRequest(ctx context.Context, d *Decision) error {
-	if d.Answer {
-		if err := q.add(ctx, EventReceived, q.request.Requester, []string{q.f.Mail.MessageID}); err != nil {
-			return err
+// defaults are the values that a new request's fields begin with.
+func (t RequestType) defaults() map[string]string {
+	var fields map[string]string
+	for _, f := range t.Fields {
+		value := f.Default
+		switch f.Name {
+		case FieldSummary, FieldDescription, FieldAttachment:
+			continue
+		case FieldPriority:
+			if value == "" && (len(f.Choices) == 0 || slices.Contains(f.Choices, "normal")) {
+				value = "normal"
+			}
 		}
-	}
-	if d.Rule != RuleAgentProof { // an agent who forwards a mail writes to colleagues, not to its readers
-		if err := q.addCopies(ctx); err != nil {
-			return err
-		}
-	}
-	return q.addAgents(ctx, EventNew, q.s.Agents)
-}
-
-// customerWrote: it is our turn again; the assignee is told, or all agents
-// while nobody is.
-func (q *queue) customerWrote(ctx context.Context, d *Decision) error {
-	from := q.f.Mail.From
-	if from.Key() != q.request.Requester.Key() {
-		if err := q.addParticipant(ctx, from); err != nil {
-			return err
-		}
-	}
-	if d.Rule == RuleReplyToken { // who has our mail may bring others in; a guessed subject or Message-ID may not
-		if err := q.addCopies(ctx); err != nil {
-			return err
-		}
-	}
-	if err := q.update(ctx, store.StateOpen, q.request.Assignee); err != nil {
-		return err
-	}
-	agents := q.s.Agents
-	if assignee, ok := q.s.Agent(mail.Address{Address: q.request.Assignee}); ok {
-		agents = []mail.Address{assignee}
-	}
-	return q.addAgents(ctx, EventCustomerWrote, agents)
-}
-
-// agentAnswered: customer and participants get the answer. The first to answer
-// becomes the assignee, and the other agents are told so.
-func (q *queue) agentAnswered(ctx context.Context) error {
-	agent := q.message.From
-	first := q.request.Assignee == ""
-	if first {
-		q.request.Assignee = agent.Key()
-	}
-	if err := q.update(ctx, store.StateWaiting, q.request.Assignee); err != nil {
-		return err
-	}
-	participants, err := q.tx.Participants(ctx, q.request.ID)
-	if err != nil {
-		return fmt.Errorf("reading participants of %s: %w", q.request.Key, err)
-	}
-	references, err := q.customerReferences(ctx)
-	if err != nil {
-		return err
-	}
-	for _, p := range participants {
-		if q.s.Ours(p.Address) || p.Key() == agent.Key() || !usable(p.Address) {
+		if value == "" {
 			continue
 		}
-		if err := q.add(ctx, EventAnswered, p.Address, references); err != nil {
-			return err
+		if fields == nil {
+			fields = make(map[string]string)
 		}
+		fields[f.Name] = value
 	}
-	if !first {
-		return nil
-	}
-	others := slices.DeleteFunc(slices.Clone(q.s.Agents), func(a mail.Address) bool { return a.Key() == agent.Key() })
-	return q.addAgents(ctx, EventAnsweredBy, others)
+	return fields
 }
 
-func (q *queue) update(ctx context.Context, state, assignee string) error {
-	r := q.request
-	r.State, r.Assignee, r.Updated = state, assignee, q.message.At
-	if err := q.tx.UpdateRequest(&r); err != nil {
-		return fmt.Errorf("updating %s: %w", r.Key, err)
+// planCommands checks what an agent's mail wants. It becomes a note where
+// nothing of it is for the customer.
+func (c *carrying) planCommands(ctx context.Context) error {
+	agent, ok := c.s.Agent(c.f.Mail.From)
+	if !ok || len(c.d.Commands) == 0 {
+		return nil
+	}
+	var err error
+	if c.plan, err = c.t.plan(ctx, c.tx, c.s, c.request, agent, c.d.Say, c.d.Commands); err != nil {
+		return err
+	}
+	if c.plan.failed() {
+		c.d.Outcome, c.d.Kind = Note, store.KindNote
+		c.d.arg("not_sent", NotSentCommands)
+	} else if c.plan.silent() { // #reopen of spam among them, which only the store knows
+		c.d.Outcome, c.d.Kind = Note, store.KindNote
 	}
 	return nil
 }
 
-// customerReferences are the Message-IDs of what the customer wrote in this
-// conversation, the latest last: their mail program shows one thread.
-func (q *queue) customerReferences(ctx context.Context) ([]string, error) {
-	ids, err := q.tx.CustomerMessageIDs(ctx, q.request.ID)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", q.request.Key, err)
-	}
-	const keep = 20 // the first and the latest are what mail programs look at
-	if len(ids) > keep {
-		ids = append(ids[:1], ids[len(ids)-keep+1:]...)
-	}
-	return ids, nil
-}
+// NotSentCommands is why nothing of an agent's mail was sent or done: a command
+// in it could not be done, or asked for help.
+const NotSentCommands = "commands"
 
-// addAgents tells agents, save the one who wrote. Notices that no person wrote
-// are not made while the relay is switched off.
-func (q *queue) addAgents(ctx context.Context, event string, agents []mail.Address) error {
-	for _, agent := range agents {
-		if agent.Key() == q.f.Mail.From.Key() || agent.Key() == q.request.Requester.Key() {
-			continue
+// out does what was decided: message, state, notices. The line of the ledger
+// is written already.
+func (c *carrying) out(ctx context.Context, entryID int64) error {
+	switch {
+	case c.d.Outcome == Probe && c.f.Plus:
+		if err := c.tx.SetMeta(PlusKey(c.s.ID), itoa(c.t.Now().Unix())); err != nil {
+			return fmt.Errorf("noting that mail to +addresses arrives: %w", err)
 		}
-		if err := q.add(ctx, event, agent, nil); err != nil {
+	case c.d.Outcome == Held && c.d.Rule == RuleUnknown && c.d.Answer:
+		return c.held(ctx, entryID)
+	case c.d.Args["not_sent"] == NotSentDigest && c.d.Answer:
+		c.message.ID = entryID
+		return c.notSent(ctx)
+	}
+	if c.d.Outcome == Bounced {
+		if err := c.returned(entryID); err != nil {
 			return err
 		}
+	} else if err := c.reached(ctx); err != nil {
+		return err
 	}
-	return nil
-}
-
-// add queues one mail to one recipient. references are those of the
-// customer's side; an agent's mails of one request hang below a root of their
-// own, so that no customer's Message-ID and agent's token ever mix.
-func (q *queue) add(ctx context.Context, event string, to mail.Address, references []string) error {
-	person := event == EventAnswered
-	if q.s.Silent && !person {
+	if c.d.Kind == "" {
 		return nil
 	}
-	_, domain, _ := strings.Cut(q.s.Address, "@")
-	token := Token{RequestID: q.request.ID, MessageID: q.message.ID, Event: event, Agent: !person && event != EventReceived}
-	line := store.OutboxLine{
-		DeskID: q.s.ID, RequestID: q.request.ID, Event: event, MessageRow: q.message.ID, To: to,
-		Automatic: event == EventReceived || event == EventNotSent,
-		Args:      q.args,
-		State:     store.OutboxWaiting, CreatedAt: q.t.Now(), NextAt: q.t.Now(),
+	if err := c.addMessage(entryID); err != nil {
+		return err
 	}
-	if token.Agent {
-		root := q.t.Signer.MessageID(Token{RequestID: q.request.ID, Event: "thread", Agent: true}, to, domain)
-		line.InReplyTo, line.References = root, []string{root}
-	} else if n := len(references); n > 0 {
-		line.InReplyTo, line.References = references[n-1], references
+	return c.follow(ctx)
+}
+
+// PlusKey is where the store keeps since when it is known that mail to a
+// desk's +addresses arrives there (RFC 5233).
+func PlusKey(deskID int64) string { return "plus:" + itoa(deskID) }
+
+// held tells a sender whom we do not know that somebody looks at the mail first.
+func (c *carrying) held(ctx context.Context, entryID int64) error {
+	c.message.ID = entryID // tells the notice from all others
+	line := c.line(EventHeld, c.f.Sender, false)
+	line.MessageRow, line.InReplyTo, line.References = 0, c.f.Mail.MessageID, []string{c.f.Mail.MessageID}
+	line.Args = map[string]string{"subject": clip(c.f.Mail.Subject, 200), "name": clip(c.f.Sender.Name, 200)}
+	if c.s.CustomerLanguage == "mail" {
+		line.Args["language"] = languageOf(c.f.Mail)
 	}
-	line.MessageID = q.t.Signer.MessageID(token, to, domain)
-	suspended, err := q.tx.SuspendedAt(ctx, to.Key())
+	return c.put(ctx, &line)
+}
+
+// reached lifts the suspension of an address from which an answer to our mail
+// comes: it arrived there.
+func (c *carrying) reached(ctx context.Context) error {
+	if c.f.Mail.Automatic != "" || c.f.Mail.FromUnsure || first(c.f.Refs, func(r Ref) bool { return r.By == ByCustomerToken }) == nil {
+		return nil
+	}
+	from := c.f.Mail.From.Key()
+	suspended, err := c.tx.SuspendedAt(ctx, from)
 	if err != nil {
 		return fmt.Errorf("looking up suspended addresses: %w", err)
 	}
-	if suspended {
-		line.State, line.Cause = store.OutboxSuspended, "suspended"
+	if !suspended {
+		return nil
 	}
-	if err := q.tx.Queue(&line); err != nil {
-		return fmt.Errorf("queueing %s to %s: %w", event, to.Address, err)
+	if err := c.tx.Unsuspend(from); err != nil {
+		return fmt.Errorf("lifting the suspension of %s: %w", from, err)
 	}
-	q.queued = q.queued || !suspended
 	return nil
+}
+
+// returned marks the outbox line that came back, and suspends its address.
+func (c *carrying) returned(entryID int64) error {
+	b := c.f.Mail.Bounce
+	if c.f.Bounce == nil || b == nil {
+		return nil
+	}
+	if b.Permanent {
+		if err := c.tx.MarkReturned(c.f.Bounce.ID, "bounced", returnWords(b)); err != nil {
+			return err
+		}
+	}
+	if c.d.Suspend != "" {
+		if err := c.tx.Suspend(c.d.Suspend, entryID, b.Status); err != nil {
+			return fmt.Errorf("suspending %s: %w", c.d.Suspend, err)
+		}
+	}
+	return nil
+}
+
+func returnWords(b *mail.Bounce) string {
+	return strings.TrimSpace(b.Status + " " + clip(b.Diagnostic, 500))
+}
+
+// addMessage adds what the mail says to the conversation.
+func (c *carrying) addMessage(entryID int64) error {
+	m := c.f.Mail
+	message := store.Message{
+		RequestID: c.request.ID, LedgerID: entryID, Kind: c.d.Kind, From: m.From, At: c.at, Text: m.Text, Reply: m.Reply,
+		Attachments: m.Attachments, MessageID: m.MessageID, Verified: c.d.Verified, Reason: c.d.Rule,
+	}
+	if agent, ok := c.s.Agent(m.From); ok && c.d.Verified {
+		message.From = agent
+	} else if c.d.Outcome == Request {
+		message.From = c.d.Requester
+	}
+	if c.plan != nil && !c.plan.failed() {
+		message.Reply = c.plan.say
+	}
+	if err := c.tx.AddMessage(&message); err != nil {
+		return fmt.Errorf("adding the message: %w", err)
+	}
+	c.message = message
+	return nil
+}
+
+// follow does what a message in a conversation leads to.
+func (c *carrying) follow(ctx context.Context) error {
+	switch {
+	case c.d.Outcome == Bounced:
+		return c.bounced(ctx)
+	case c.d.Outcome == Request:
+		return c.tellNew(ctx)
+	case c.d.Kind == store.KindCustomer:
+		return c.customerWrote(ctx)
+	case c.plan != nil && c.plan.failed():
+		if !answerable(c.f) {
+			return nil
+		}
+		return c.tellCommands(ctx, c.plan)
+	case c.plan != nil:
+		if err := c.perform(ctx, c.plan, c.d.Kind == store.KindAgent); err != nil {
+			return err
+		}
+	case c.d.Kind == store.KindAgent:
+		return c.perform(ctx, &plan{agent: c.message.From}, true)
+	}
+	if c.d.Args["not_sent"] == "" || !c.d.Answer {
+		return nil
+	}
+	return c.notSent(ctx)
+}
+
+// notSent tells an agent, or whoever bears an agent's address, that nothing of
+// their mail went to the customer.
+func (c *carrying) notSent(ctx context.Context) error {
+	c.args = maps.Clone(c.d.Args)
+	c.args["why"], c.args["subject"] = c.d.Args["not_sent"], clip(c.f.Mail.Subject, 200)
+	return c.toAgent(ctx, EventNotSent, c.f.Mail.From)
+}
+
+// bounced tells agents, with their next digest only, that an answer came back
+// for good.
+func (c *carrying) bounced(ctx context.Context) error {
+	b, line := c.f.Mail.Bounce, c.f.Bounce
+	if b == nil || !b.Permanent || line == nil || line.Event != EventAnswered {
+		return nil
+	}
+	c.args = map[string]string{"address": line.To.Address, "words": returnWords(b)}
+	return c.toAgents(ctx, EventBounced, c.responsible())
+}
+
+// responsible is the assignee, or all agents while there is none.
+func (q *queue) responsible() []mail.Address {
+	if assignee, ok := q.s.Agent(mail.Address{Address: q.request.Assignee}); ok {
+		return []mail.Address{assignee}
+	}
+	return q.s.Agents
+}
+
+// tellNew: the customer gets an acknowledgement, all agents a notice; also the
+// agent who forwarded the mail, who may want to say whose request it is.
+func (c *carrying) tellNew(ctx context.Context) error {
+	if c.d.Answer {
+		if err := c.toCustomer(ctx, EventReceived, c.request.Requester, []string{c.f.Mail.MessageID}); err != nil {
+			return err
+		}
+	}
+	if c.d.Copies {
+		if err := c.addCopies(ctx, c.f.Mail); err != nil {
+			return err
+		}
+	}
+	if forwarder, ok := c.s.Agent(c.f.Mail.From); ok && c.d.Rule == RuleAgentProof {
+		if err := c.toAgent(ctx, EventNew, forwarder); err != nil {
+			return err
+		}
+	}
+	return c.toAgents(ctx, EventNew, c.s.Agents)
+}
+
+// customerWrote: it is our turn again. A request that was resolved is opened again.
+func (c *carrying) customerWrote(ctx context.Context) error {
+	m := c.f.Mail
+	if err := c.customer(m.From); err != nil {
+		return err
+	}
+	if !m.List && !m.FromUnsure {
+		if err := c.addParticipant(ctx, m.From); err != nil {
+			return err
+		}
+	}
+	if c.d.Copies {
+		if err := c.addCopies(ctx, m); err != nil {
+			return err
+		}
+	}
+	reopened := c.request.State == store.StateResolved
+	c.state(store.StateOpen)
+	if c.request.AwaitingSince.IsZero() {
+		c.request.AwaitingSince, c.request.RemindedAt = c.at, time.Time{}
+	}
+	c.setAge(&c.request)
+	if err := c.update(); err != nil {
+		return err
+	}
+	if reopened && answerable(c.f) {
+		references, err := c.customerReferences(ctx)
+		if err != nil {
+			return err
+		}
+		if err := c.toCustomer(ctx, EventReopened, m.From, references); err != nil {
+			return err
+		}
+	}
+	return c.toAgents(ctx, EventCustomerWrote, c.responsible())
 }

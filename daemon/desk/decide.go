@@ -1,7 +1,7 @@
 package desk
 
 import (
-	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,11 +20,24 @@ type Facts struct {
 	Duplicate int64             // ledger line of the same content, 0 when there is none
 	Own       bool              // it carries our loop mark for this desk
 	Probe     time.Time         // when we sent it to try the round trip; zero: it is no such mail
+	Plus      bool              // and to the desk's address with a token in it, which the server takes then
 	Bounce    *store.OutboxLine // the outbox line that a delivery report is about
 	Refs      []Ref             // conversations it points to, the nearest first
+	Digest    bool              // it answers a digest of the agent in From, by its own Message-ID
+	Theirs    []string          // lines in the mail of the customer whom an agent answers that look like commands
 
 	AutomaticHour, AutomaticDay int // automatic mails queued to the sender in the last hour and day
+	AutomaticInAll              int // and to anybody in the last hour
 	Suspended                   bool
+
+	Wanted    bool // a person wants it: whatever would set it aside is passed over
+	Old       bool // it lay there at the first start, and a person wants it now
+	Quiet     bool // nobody is told of it: old mail that is imported or wanted quietly
+	Known     bool // the sender is a customer of this desk
+	Blocked   bool // an agent called the sender's mail spam
+	OverRate  bool // the sender sent more within an hour than Limits.Mails
+	HeldSince bool // the sender was told within a week that mail is held
+	Now       time.Time
 }
 
 // Ref is a conversation that a mail points to, and by what right.
@@ -34,14 +47,16 @@ type Ref struct {
 	By        string       // one of the By constants
 	Agent     mail.Address // whose token it is, for ByAgentToken
 	Part      bool         // the sender is the requester or a participant
+	Asks      bool         // the sender is the requester
 
 	Unreachable bool // nobody in it has an address to answer to
+	Closed      bool // it is resolved for longer than Settings.Reopen
 }
 
 // How a mail points to a conversation.
 const (
 	ByAgentToken    = "agent-token"    // our Message-ID for one agent
-	ByCustomerToken = "customer-token" // our Message-ID for customers
+	ByCustomerToken = "customer-token" // our Message-ID for customers, or the token in our address
 	ByMessageID     = "message-id"     // the Message-ID of a mail in the conversation
 	BySubject       = "subject"        // [SUP-12] in the subject
 )
@@ -49,22 +64,32 @@ const (
 // Why an agent's mail was not sent to the customer, the values of the argument not_sent.
 const (
 	NotSentUnverified = "unverified" // nothing proves that the agent wrote it
+	NotSentDMARC      = "dmarc"      // it has the agent's own token, but our receiving host says that the address is a false one
 	NotSentEmpty      = "empty"      // it says nothing
 	NotSentNobody     = "nobody"     // the customer's mail named no sender
+	NotSentDigest     = "digest"     // it answers a digest: that is about several requests
 )
 
-// Caps on automatic mail to one address (promise 6).
-const (
-	CapHour = 5
-	CapDay  = 10
-)
-
-// Decision is what becomes of a mail.
+// Decision is what becomes of a mail. Args are of the rule's sentence:
+//
+//	allow       entry of the allow list that let automatic mail through
+//	block       entry of the block list that names the sender
+//	commands    what an agent's mail asks for, as "resolve, assign"
+//	forwarded_by  address of the agent who passed a customer's mail on
+//	keep        "yes": automatic mail is kept by the desk's settings
+//	kind        what automatic mail it is, mail.Message.Automatic
+//	late        "yes": it answers a request too late to open it again
+//	no_answer   why the sender gets no automatic mail: see silence and limit
+//	not_sent    why an agent's mail was not sent: the NotSent constants
+//	outbox, recipient, status  of a bounce
+//	proof       how an agent is proven: "token" or "dmarc"
+//	rate        how many mails of one sender are taken in an hour
+//	spam        "yes": an agent called mail of this sender spam
 type Decision struct {
 	Outcome string
 	Rule    string
-	Args    map[string]string // of the rule's sentence
-	Passed  []string          // the rules that were passed over
+	Args    map[string]string
+	Passed  []string // the rules that were passed over
 
 	Ref       *Ref         // the conversation it joins (reply, note) or mentions (request)
 	Kind      string       // of the message it becomes: customer, agent, note; "" makes none
@@ -72,6 +97,9 @@ type Decision struct {
 	Verified  bool         // an agent's mail with proof
 	Answer    bool         // the sender may get automatic mail about it
 	Suspend   string       // address to suspend, after a permanent bounce
+	Commands  []Command    // of an agent with proof; lines that are no command of ours among them
+	Say       string       // what an agent's mail says beside commands
+	Copies    bool         // whom it was sent to beside us may become participants
 }
 
 // rule is one line of the table. It returns nil when it does not fit.
@@ -88,13 +116,16 @@ func rules() []rule {
 		{RuleDuplicate, duplicate},
 		{RuleOwn, own},
 		{RuleBounce, bounce},
+		{RuleBlocked, blocked},
 		{RuleAutomaticReply, automaticReply},
 		{RuleAutomatic, automatic},
 		{RuleAgentProof, agentWithProof},
 		{RuleAgentUnverified, agentWithoutProof},
+		{RuleRate, rate},
 		{RuleReplyToken, replyBy(ByCustomerToken)},
 		{RuleReplyMessageID, replyBy(ByMessageID)},
 		{RuleReplySubject, replyBy(BySubject)},
+		{RuleUnknown, unknown},
 		{RuleMentions, mentions},
 		{RuleRequest, request},
 	}
@@ -102,9 +133,11 @@ func rules() []rule {
 
 // Decide says what becomes of a mail. It is pure: the same facts always give
 // the same decision.
-func Decide(f *Facts) Decision {
+func Decide(f *Facts) Decision { return decide(f, rules()) }
+
+func decide(f *Facts, table []rule) Decision {
 	var passed []string
-	for _, r := range rules() {
+	for _, r := range table {
 		if d := r.fits(f); d != nil {
 			d.Rule, d.Passed = r.name, passed
 			d.limit(f)
@@ -113,27 +146,6 @@ func Decide(f *Facts) Decision {
 		passed = append(passed, r.name)
 	}
 	panic("desk: the last rule fits every mail")
-}
-
-// limit takes back the right to automatic mail where the cap is reached or
-// the address is suspended, and says so.
-func (d *Decision) limit(f *Facts) {
-	if !d.Answer {
-		return
-	}
-	reason := ""
-	switch {
-	case f.Suspended:
-		reason = "suspended"
-	case f.AutomaticHour >= CapHour:
-		reason = "cap-hour"
-	case f.AutomaticDay >= CapDay:
-		reason = "cap-day"
-	}
-	if reason != "" {
-		d.Answer = false
-		d.arg("no_answer", reason)
-	}
 }
 
 func (d *Decision) arg(key, value string) {
@@ -146,13 +158,13 @@ func (d *Decision) arg(key, value string) {
 // firstStart fits a mail of before the first start that comes back with a new
 // number: a person moved it out and in, or the mailbox moved to another server.
 func firstStart(f *Facts) *Decision {
-	if f.Skipped == 0 {
+	if f.Skipped == 0 || f.Wanted {
 		return nil
 	}
 	return &Decision{Outcome: Skipped}
 }
 
-// probe fits the mail of a round trip, also where it arrives twice.
+// probe fits the mails of a round trip, also where one arrives twice.
 func probe(f *Facts) *Decision {
 	if f.Probe.IsZero() {
 		return nil
@@ -160,6 +172,7 @@ func probe(f *Facts) *Decision {
 	return &Decision{Outcome: Probe}
 }
 
+// duplicate fits what was taken before, also what a person wants: they have it.
 func duplicate(f *Facts) *Decision {
 	if f.Duplicate == 0 {
 		return nil
@@ -198,134 +211,155 @@ func bounce(f *Facts) *Decision {
 	// The address itself is bad only where the server says so (RFC 3463,
 	// X.1.X) and for good; a full mailbox or a spam filter passes.
 	// The administrator's is not suspended: a warning on the page says it, and the
-	// next alarm is tried all the same.
-	if b.Permanent && strings.HasPrefix(b.Status, "5.1.") && f.Bounce.Event != EventAlarm {
+	// next mail to them is tried all the same.
+	if b.Permanent && strings.HasPrefix(b.Status, "5.1.") && !ToAdmin(f.Bounce.Event) {
 		d.Suspend = f.Bounce.To.Key()
 	}
 	return d
 }
 
+// blocked fits senders on the block list, and those whose mail an agent called
+// spam, also where they answer us. An agent who is proven is never blocked:
+// whoever writes under an agent's address would else silence the agent.
+func blocked(f *Facts) *Decision {
+	if f.Wanted || proven(f) != nil {
+		return nil
+	}
+	for _, a := range authors(f) {
+		if entry, yes, _ := f.Desk.verdict(a); yes {
+			d := &Decision{Outcome: Blocked}
+			d.arg("block", entry)
+			return d
+		}
+	}
+	if !f.Blocked {
+		return nil
+	}
+	d := &Decision{Outcome: Blocked}
+	d.arg("spam", "yes")
+	return d
+}
+
+// automaticReply is a note for agents by any right to the conversation: an
+// automatic reply quotes our Message-ID, or comes from someone who is part of it.
 func automaticReply(f *Facts) *Decision {
 	switch f.Mail.Automatic {
 	case mail.AutoReply, mail.Challenge:
 	default:
 		return nil
 	}
-	// A note for agents, by any right to the conversation: an automatic
-	// reply quotes our Message-ID, or comes from someone who is part of it.
-	if ref := first(f.Refs, func(r Ref) bool { return r.By == ByAgentToken || r.By == ByCustomerToken || r.Part }); ref != nil {
+	if f.Wanted {
+		return nil
+	}
+	if ref := first(f.Refs, func(r Ref) bool { return r.By == ByAgentToken || r.By == ByCustomerToken || part(f, r) }); ref != nil {
 		return &Decision{Outcome: Note, Kind: store.KindNote, Ref: ref}
 	}
 	return &Decision{Outcome: Ignored}
 }
 
+// automatic sets aside what a program wrote unasked. Where it is to be kept it
+// makes a request, linked to the one it points to: it never joins as a person's
+// reply. The allow list lets nobody in whose name may be a false one.
 func automatic(f *Facts) *Decision {
-	if f.Mail.Automatic == "" {
+	if f.Mail.Automatic == "" || f.Wanted {
 		return nil
 	}
 	d := &Decision{Outcome: Ignored}
+	entry, _, allowed := f.Desk.verdict(f.Mail.From)
+	switch {
+	case allowed && !dmarcFail(f.Mail) && !f.Mail.FromUnsure:
+		d = request(f)
+		d.arg("allow", entry)
+	case f.Desk.KeepAutomatic:
+		d = request(f)
+		d.arg("keep", "yes")
+	}
 	d.arg("kind", f.Mail.Automatic)
+	if d.Outcome == Request {
+		d.Ref, d.Copies = first(f.Refs, anyRef), false
+	}
 	return d
 }
 
-// agentWithProof fits a mail of an agent that carries this agent's own token,
-// or that our receiving host found to pass DMARC. An agent who is the customer
-// of a conversation writes there as the customer.
-func agentWithProof(f *Facts) *Decision {
-	agent, ok := f.Desk.Agent(f.Mail.From)
-	if !ok || severalFrom(f.Mail) {
+// rate holds what one sender writes beyond the limit, also in a conversation.
+func rate(f *Facts) *Decision {
+	if !f.OverRate || f.Wanted || f.Quiet || proven(f) != nil {
 		return nil
 	}
-	ref := first(f.Refs, func(r Ref) bool { return r.By == ByAgentToken && r.Agent.Key() == agent.Key() })
-	dmarc := dmarcPass(f.Mail, f.Desk.AuthservID)
-	if ref == nil && dmarc {
-		ref = first(f.Refs, func(Ref) bool { return true })
-		if ref != nil && ref.Part {
-			return nil
-		}
-	}
-	if ref != nil && saysNothing(f.Mail) {
-		d := &Decision{Outcome: Note, Kind: store.KindNote, Ref: ref, Verified: true, Answer: answerable(f)}
-		d.arg("not_sent", NotSentEmpty)
-		return d
-	}
-	if ref != nil && ref.Unreachable {
-		d := &Decision{Outcome: Note, Kind: store.KindNote, Ref: ref, Verified: true, Answer: answerable(f)}
-		d.arg("not_sent", NotSentNobody)
-		return d
-	}
-	if ref != nil {
-		return &Decision{Outcome: Reply, Kind: store.KindAgent, Ref: ref, Verified: true}
-	}
-	if dmarc && f.Sender.Key() != agent.Key() {
-		d := &Decision{Outcome: Request, Kind: store.KindCustomer, Requester: f.Sender, Answer: answerable(f)}
-		d.arg("forwarded_by", agent.Address)
-		return d
-	}
-	return nil
-}
-
-// agentWithoutProof keeps a mail that claims to be an agent's away from
-// customers. Where it points to no conversation the sender is as any other.
-func agentWithoutProof(f *Facts) *Decision {
-	if _, ok := f.Desk.Agent(f.Mail.From); !ok {
-		return nil
-	}
-	ref := first(f.Refs, func(Ref) bool { return true })
-	if ref == nil || ref.Part {
-		return nil
-	}
-	d := &Decision{Outcome: Note, Kind: store.KindNote, Ref: ref, Answer: answerable(f)}
-	d.arg("not_sent", NotSentUnverified)
+	d := &Decision{Outcome: Held}
+	d.arg("rate", strconv.Itoa(f.Desk.Limits.Mails))
 	return d
 }
 
-// saysNothing reports whether an agent's mail has no answer in it: nothing was
-// written above the quoted mail, and no file is attached.
-func saysNothing(m *mail.Message) bool {
-	return strings.TrimSpace(m.Reply) == "" && len(m.Attachments) == 0
-}
-
+// replyBy lets a mail into an open conversation by one right. An agent's token
+// in a customer's mail is the Message-ID of a mail in the conversation, no more.
 func replyBy(by string) func(*Facts) *Decision {
 	return func(f *Facts) *Decision {
-		ref := first(f.Refs, func(r Ref) bool {
-			return (r.By == by || by == ByMessageID && r.By == ByAgentToken) && (r.Part || by == ByCustomerToken)
-		})
+		ref := first(f.Refs, func(r Ref) bool { return rightBy(f, r) == by && !r.Closed })
 		if ref == nil {
 			return nil
 		}
-		return &Decision{Outcome: Reply, Kind: store.KindCustomer, Ref: ref}
+		// Who has our mail may bring others in; a guessed subject or Message-ID may not.
+		return &Decision{Outcome: Reply, Kind: store.KindCustomer, Ref: ref, Copies: by == ByCustomerToken}
 	}
 }
 
+// rightBy is the right by which a mail may join a conversation as a customer's,
+// "" for none.
+func rightBy(f *Facts, r Ref) string {
+	switch {
+	case r.By == ByCustomerToken:
+		return r.By
+	case !part(f, r):
+		return ""
+	case r.By == ByAgentToken:
+		return ByMessageID
+	}
+	return r.By
+}
+
+// part reports whether the sender is part of a conversation, and nothing says
+// that the sender's name is a false one. What fails DMARC, or has an author
+// who may be read as another, joins by our own token only.
+func part(f *Facts, r Ref) bool { return r.Part && !f.Mail.FromUnsure && !dmarcFail(f.Mail) }
+
+// unknown holds the first mail of a sender whom the desk does not know, unless
+// they answer our mail or a conversation of theirs.
+func unknown(f *Facts) *Decision {
+	if f.Wanted || known(f) || first(f.Refs, func(r Ref) bool { return rightBy(f, r) != "" }) != nil {
+		return nil
+	}
+	return &Decision{Outcome: Held, Answer: f.Desk.AnswerUnknown}
+}
+
+// known reports whether a sender may ask at this desk.
+func known(f *Facts) bool {
+	if f.Desk.PublicSignup || f.Known || listed(f.Desk.CustomerDomains, f.Sender) != "" {
+		return true
+	}
+	_, agent := f.Desk.Agent(f.Sender)
+	_, _, allowed := f.Desk.verdict(f.Sender)
+	return agent || allowed
+}
+
 // mentions makes a request of its own that is linked to the one it names: a
-// stranger never joins a conversation (promise 7).
+// stranger never joins a conversation (promise 7), and who is part of one may be too late.
 func mentions(f *Facts) *Decision {
 	if len(f.Refs) == 0 {
 		return nil
 	}
 	d := request(f)
+	if late := first(f.Refs, func(r Ref) bool { return r.Closed && rightBy(f, r) != "" }); late != nil {
+		d.Ref = late
+		d.arg("late", "yes")
+		return d
+	}
 	d.Ref = &f.Refs[0]
 	return d
 }
 
 func request(f *Facts) *Decision {
-	return &Decision{Outcome: Request, Kind: store.KindCustomer, Requester: f.Sender, Answer: answerable(f)}
-}
-
-// answerable reports whether the sender may get automatic mail at all. Spam
-// and mail that fails DMARC may bear anybody's name; a list would spread the
-// answer; a mail without a usable sender has nobody to answer; our own
-// addresses would answer us.
-func answerable(f *Facts) bool {
-	m := f.Mail
-	return usable(f.Sender) && !m.Spam && !m.List && m.ReturnPath != "<>" && !dmarcFail(m) &&
-		!f.Desk.Ours(f.Sender) && !noReply(f.Sender)
-}
-
-func first(refs []Ref, fits func(Ref) bool) *Ref {
-	if i := slices.IndexFunc(refs, fits); i >= 0 {
-		return &refs[i]
+	return &Decision{
+		Outcome: Request, Kind: store.KindCustomer, Requester: f.Sender, Answer: true, Copies: true, Verified: proven(f) != nil,
 	}
-	return nil
 }

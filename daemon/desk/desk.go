@@ -9,7 +9,7 @@ package desk
 
 import (
 	"slices"
-	"strings"
+	"time"
 
 	"helpdesk/mail"
 )
@@ -28,10 +28,45 @@ type Settings struct {
 	Sender     mail.Address   // From of notices: the desk's name and address, or what the configuration says
 	ReplyTo    mail.Address   // zero: answers go to the sender
 	BaseURL    string         // of the page, for links in agents' notices; "" gives no links
-	Type       string         // name of the request type of the mailbox
+	Type       RequestType    // of the mailbox
 	After      string         // keep, seen, move or delete
 	MoveTo     string
 	Silent     bool // the relay is switched off: automatic notices are not made, agents' answers wait
+
+	PublicSignup     bool            // false: only customers that are known, or of CustomerDomains
+	CustomerDomains  []string        // domains, lower case; each includes its subdomains
+	Allow, Block     []string        // addresses or domains, lower case; a domain includes its subdomains
+	KeepAutomatic    bool            // automatic mail becomes a request, without an answer
+	AnswerUnknown    bool            // an unknown sender is told once a week that the mail is held
+	Reopen           time.Duration   // a reply within it opens a resolved request again; 0: always
+	AutoClose        time.Duration   // requests that wait for their customer that long are resolved; 0: never
+	CustomerLanguage string          // "mail": that of the customer's own mail; else the desk's
+	Muted            map[string]bool // events that are not sent
+	Texts            *Texts          // nil: our own
+	Limits           Limits
+}
+
+// RequestType is what customers can ask for, with fields.
+type RequestType struct {
+	Name   string
+	Fields []Field
+}
+
+// Field is one field of a request type.
+type Field struct {
+	Name    string
+	Default string
+	Choices []string // nil: any text
+}
+
+// Limits keep a mistake or an attack from becoming a storm. 0 is no limit.
+type Limits struct {
+	AutomaticHour   int // automatic mails to one customer in an hour
+	AutomaticDay    int // and in a day
+	AutomaticInAll  int // automatic mails to all customers in an hour
+	NoticesOfSender int // notices to one agent that one sender causes in an hour; the others come with a digest
+	Notices         int // notices to one agent in an hour; the others come with a digest
+	Mails           int // mails of one sender in an hour; the others are held
 }
 
 // Agent returns the agent with that address.
@@ -45,18 +80,16 @@ func (s *Settings) Agent(a mail.Address) (mail.Address, bool) {
 	return mail.Address{}, false
 }
 
-// Ours reports whether an address is a desk's own, this one's or another's.
+// Ours reports whether an address is a desk's own, this one's or another's,
+// whatever stands behind a + in it: the token of a request may.
 func (s *Settings) Ours(a mail.Address) bool {
 	key := a.Key()
-	if key == strings.ToLower(s.Address) || key == s.Sender.Key() {
-		return true
+	untagged, _ := withoutTag(a)
+	is := func(own string) bool {
+		own = mail.Address{Address: own}.Key()
+		return own != "" && (own == key || own == untagged)
 	}
-	for _, alias := range slices.Concat(s.Aliases, s.Others) {
-		if key == strings.ToLower(alias) {
-			return true
-		}
-	}
-	return false
+	return is(s.Address) || is(s.Sender.Address) || slices.ContainsFunc(s.Aliases, is) || slices.ContainsFunc(s.Others, is)
 }
 
 // Outcomes of a mail, as they stand in the ledger.
@@ -67,6 +100,8 @@ const (
 	Probe       = "probe" // the mail of a round trip
 	Bounced     = "bounce"
 	Ignored     = "ignored"
+	Blocked     = "blocked"
+	Held        = "held"
 	Reply       = "reply"
 	Note        = "note"
 	Request     = "request"
@@ -80,13 +115,16 @@ const (
 	RuleDuplicate       = "duplicate"
 	RuleOwn             = "own"
 	RuleBounce          = "bounce"
+	RuleBlocked         = "blocked"
 	RuleAutomaticReply  = "automatic-reply"
 	RuleAutomatic       = "automatic"
 	RuleAgentProof      = "agent-proof"
 	RuleAgentUnverified = "agent-unverified"
+	RuleRate            = "rate" // more mails of one sender than Limits.Mails
 	RuleReplyToken      = "reply-token"
 	RuleReplyMessageID  = "reply-message-id"
 	RuleReplySubject    = "reply-subject"
+	RuleUnknown         = "unknown-sender"
 	RuleMentions        = "request-mentions"
 	RuleRequest         = "request"
 
@@ -98,10 +136,27 @@ const (
 // Events that cause a mail, as they stand in the outbox.
 const (
 	EventReceived      = "received"       // to the customer: we have your mail
+	EventAnswered      = "answered"       // to customer and participants: the agent's answer
+	EventResolved      = "resolved"       // to the customer: we take it for done
+	EventReopened      = "reopened"       // to the customer: your mail opened it again
+	EventHeld          = "held"           // to a sender whom we do not know: somebody looks at it first
 	EventNew           = "new"            // to agents: a new request
 	EventCustomerWrote = "customer-wrote" // to agents: the customer wrote again
-	EventAnswered      = "answered"       // to customer and participants: the agent's answer
+	EventAssigned      = "assigned"       // to an agent: it is yours
 	EventAnsweredBy    = "answered-by"    // to the other agents: Aki took it
-	EventNotSent       = "not-sent"       // to an agent: your answer could not be verified and was not sent
+	EventBounced       = "bounced"        // to agents, with a digest only: your answer came back
+	EventReminder      = "reminder"       // to agents: this customer still waits
+	EventDigest        = "digest"         // to an agent: several notices in one mail
+	EventNotSent       = "not-sent"       // to an agent: your answer was not sent
+	EventCommands      = "commands"       // to an agent: what the commands in your mail did, could not do, or #help
 	EventAlarm         = "alarm"          // to the administrator: what fails, and what works again
+	EventWeekly        = "weekly"         // to the administrator: the week in figures
+)
+
+// Fields of every request type whose value is the mail itself.
+const (
+	FieldSummary     = "summary"
+	FieldDescription = "description"
+	FieldAttachment  = "attachment"
+	FieldPriority    = "priority" // its choices, where the type names none, are low, normal and high
 )

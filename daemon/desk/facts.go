@@ -21,11 +21,14 @@ var subjectKey = regexp.MustCompile(`(?i)\[\s*([A-Z][A-Z0-9]{0,9}-[0-9]{1,12})\s
 
 // facts looks up what deciding needs to know of a mail.
 func (t *Taker) facts(ctx context.Context, tx *store.Tx, s *Settings, box store.Mailbox, m *mail.Message) (*Facts, error) {
-	f := &Facts{Mail: m, Desk: s, Sender: sender(s, m)}
+	f := &Facts{Mail: m, Desk: s, Sender: sender(s, m), Now: t.Now()}
 	f.Own = slices.ContainsFunc(m.Loop, func(v string) bool { return t.Signer.OwnLoop(s.ID, v) })
 	for _, v := range m.Loop {
 		if sent, ok := t.Signer.OwnProbe(s.ID, v); ok {
 			f.Probe = sent
+		}
+		if sent, ok := t.Signer.OwnPlus(s.ID, v); ok {
+			f.Probe, f.Plus = sent, true
 		}
 	}
 	var err error
@@ -42,25 +45,116 @@ func (t *Taker) facts(ctx context.Context, tx *store.Tx, s *Settings, box store.
 			return nil, err
 		}
 	}
-	if f.Refs, err = t.refs(ctx, tx, s, m.From, m); err != nil {
+	if f.Refs, err = t.refs(ctx, tx, s, m); err != nil {
+		return nil, err
+	}
+	if _, agent := s.Agent(m.From); agent {
+		if err := t.agentFacts(ctx, tx, f); err != nil {
+			return nil, err
+		}
+	}
+	if err := t.senderFacts(ctx, tx, f); err != nil {
 		return nil, err
 	}
 	if m.Automatic != "" {
 		return f, nil // never answered: what was sent to the sender does not matter
 	}
-	now := t.Now()
-	if f.AutomaticDay, err = tx.AutomaticSince(ctx, f.Sender.Key(), now.Add(-24*time.Hour)); err != nil {
-		return nil, fmt.Errorf("counting automatic mail: %w", err)
-	}
-	if f.AutomaticDay > 0 {
-		if f.AutomaticHour, err = tx.AutomaticSince(ctx, f.Sender.Key(), now.Add(-time.Hour)); err != nil {
-			return nil, fmt.Errorf("counting automatic mail: %w", err)
+	return f, t.answerFacts(ctx, tx, f)
+}
+
+// senderFacts looks up who the sender is to this desk: what a rule needs that
+// may come to its turn, no more.
+func (t *Taker) senderFacts(ctx context.Context, tx *store.Tx, f *Facts) (err error) {
+	for _, a := range authors(f) {
+		if f.Blocked || !usable(a) {
+			continue
+		}
+		if f.Blocked, err = tx.BlockedAt(ctx, f.Desk.ID, a.Key()); err != nil {
+			return fmt.Errorf("looking up blocked addresses: %w", err)
 		}
 	}
-	if f.Suspended, err = tx.SuspendedAt(ctx, f.Sender.Key()); err != nil {
-		return nil, fmt.Errorf("looking up suspended addresses: %w", err)
+	if limit := f.Desk.Limits.Mails; limit > 0 && proven(f) == nil {
+		last, err := tx.NthNewest(ctx, f.Desk.ID, f.Mail.From.Key(), limit)
+		if err != nil {
+			return fmt.Errorf("counting the sender's mail: %w", err)
+		}
+		f.OverRate = last.After(f.Now.Add(-time.Hour))
 	}
-	return f, nil
+	if known(f) || !usable(f.Sender) {
+		return nil
+	}
+	if f.Known, err = tx.KnownAt(ctx, f.Desk.ID, f.Sender.Key()); err != nil {
+		return fmt.Errorf("looking up the customer: %w", err)
+	}
+	return nil
+}
+
+// answerFacts looks up what automatic mail the sender got, where they may get any.
+func (t *Taker) answerFacts(ctx context.Context, tx *store.Tx, f *Facts) (err error) {
+	key := f.Sender.Key()
+	if f.Suspended, err = tx.SuspendedAt(ctx, key); err != nil {
+		return fmt.Errorf("looking up suspended addresses: %w", err)
+	}
+	if f.Suspended || !answerable(f) {
+		return nil
+	}
+	if f.AutomaticDay, err = tx.AutomaticSince(ctx, key, f.Now.Add(-24*time.Hour)); err != nil {
+		return fmt.Errorf("counting automatic mail: %w", err)
+	}
+	if f.AutomaticDay > 0 {
+		if f.AutomaticHour, err = tx.AutomaticSince(ctx, key, f.Now.Add(-time.Hour)); err != nil {
+			return fmt.Errorf("counting automatic mail: %w", err)
+		}
+	}
+	if f.Desk.Limits.AutomaticInAll > 0 {
+		if f.AutomaticInAll, err = tx.AutomaticInAll(ctx, f.Now.Add(-time.Hour)); err != nil {
+			return fmt.Errorf("counting automatic mail: %w", err)
+		}
+	}
+	if f.Desk.AnswerUnknown && !known(f) {
+		told, err := tx.EventsSince(ctx, EventHeld, key, f.Now.Add(-heldPause))
+		if err != nil {
+			return fmt.Errorf("counting automatic mail: %w", err)
+		}
+		f.HeldSince = told > 0
+	}
+	return nil
+}
+
+// heldPause is how long a sender whom we do not know waits for another answer.
+const heldPause = 7 * 24 * time.Hour
+
+// agentFacts looks up what an agent's mail is checked by: whether it answers a
+// digest or another mail of ours that belongs to no request, and, where
+// commands stand among its last lines, which such lines the customers of the
+// conversation wrote.
+func (t *Taker) agentFacts(ctx context.Context, tx *store.Tx, f *Facts) error {
+	for _, id := range slices.Concat(f.Mail.InReplyTo, f.Mail.References[max(0, len(f.Mail.References)-maxRefs):]) {
+		token, agent, ok := t.Signer.Read(id, f.Desk.Agents)
+		f.Digest = f.Digest || ok && token.Agent && token.RequestID == 0 && !ToAdmin(token.Event) && agent.Key() == f.Mail.From.Key()
+	}
+	lines := strings.Split(f.Mail.Reply, "\n")
+	p := proven(f)
+	if _, last := commandLines(lines); p == nil || last == len(lines) {
+		return nil
+	}
+	ref := p.token
+	if ref == nil {
+		ref = first(f.Refs, anyRef)
+	}
+	if ref == nil {
+		return nil
+	}
+	messages, err := tx.Messages(ctx, ref.RequestID)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", ref.Key, err)
+	}
+	for _, m := range messages {
+		if m.Kind == store.KindCustomer {
+			f.Theirs = append(f.Theirs, commandsIn(m.Text)...)
+		}
+	}
+	return nil
 }
 
 // sender is who asks. It is the author, save where that is a form on the
@@ -69,7 +163,7 @@ func (t *Taker) facts(ctx context.Context, tx *store.Tx, s *Settings, box store.
 // conversation: no mail provider checks the others.
 func sender(s *Settings, m *mail.Message) mail.Address {
 	if _, agent := s.Agent(m.From); agent {
-		if f := m.Forwarded; f != nil && dmarcPass(m, s.AuthservID) && usable(f.From) && !s.Ours(f.From) {
+		if f := m.Forwarded; f != nil && !m.FromUnsure && dmarcPass(m, s.AuthservID) && usable(f.From) && !s.Ours(f.From) {
 			return f.From // an agent passes on what a customer wrote
 		}
 		return m.From
@@ -136,8 +230,9 @@ func bounceLine(ctx context.Context, tx *store.Tx, b *mail.Bounce) (*store.Outbo
 }
 
 // refs lists the conversations that a mail points to, the nearest first:
-// In-Reply-To, then References from the last to the first, then the subject.
-func (t *Taker) refs(ctx context.Context, tx *store.Tx, s *Settings, from mail.Address, m *mail.Message) ([]Ref, error) {
+// In-Reply-To, then References from the last to the first, then the address it
+// was sent to, then the subject.
+func (t *Taker) refs(ctx context.Context, tx *store.Tx, s *Settings, m *mail.Message) ([]Ref, error) {
 	ids := slices.Clone(m.InReplyTo)
 	for i := len(m.References) - 1; i >= 0; i-- {
 		if !slices.Contains(ids, m.References[i]) {
@@ -150,12 +245,18 @@ func (t *Taker) refs(ctx context.Context, tx *store.Tx, s *Settings, from mail.A
 	for _, id := range ids {
 		token, agent, ok := t.Signer.Read(id, s.Agents)
 		switch {
+		case ok && token.RequestID == 0: // about no request, as a digest
 		case ok && token.Agent:
 			refs = append(refs, Ref{RequestID: token.RequestID, By: ByAgentToken, Agent: agent})
 		case ok:
 			refs = append(refs, Ref{RequestID: token.RequestID, By: ByCustomerToken})
 		default:
 			foreign = append(foreign, id)
+		}
+	}
+	for _, a := range sentTo(m) {
+		if id, ok := t.Signer.ReadAddress(a, s); ok && len(refs) < maxRefs {
+			refs = append(refs, Ref{RequestID: id, By: ByCustomerToken})
 		}
 	}
 	if len(foreign) > 0 {
@@ -176,27 +277,53 @@ func (t *Taker) refs(ctx context.Context, tx *store.Tx, s *Settings, from mail.A
 		}
 		refs = append(refs, Ref{RequestID: request.ID, By: BySubject})
 	}
-	return t.complete(ctx, tx, s, from, refs)
+	return t.complete(ctx, tx, s, m.From, refs)
 }
 
-// complete adds key and the sender's part to refs, and drops those to
-// requests of other desks or that are gone.
+// sentTo are the addresses that a mail was written or delivered to.
+func sentTo(m *mail.Message) []mail.Address {
+	to := slices.Concat(m.To, m.Cc)
+	for _, address := range m.DeliveredTo {
+		to = append(to, mail.Address{Address: address})
+	}
+	return to
+}
+
+// complete adds to refs what is known of their requests, and drops those to
+// requests of other desks or that are gone. One to a request that became part
+// of another one is to that. No two are alike.
 func (t *Taker) complete(ctx context.Context, tx *store.Tx, s *Settings, from mail.Address, refs []Ref) ([]Ref, error) {
 	kept := refs[:0]
+	var persons []string // all addresses of the sender; looked up once
 	for _, ref := range refs {
 		request, err := tx.RequestByID(ctx, ref.RequestID)
-		if errors.Is(err, store.ErrNotFound) || (err == nil && request.DeskID != s.ID) {
+		if err == nil {
+			request, err = t.merged(ctx, tx, request)
+		}
+		if errors.Is(err, store.ErrNotFound) || err == nil && (request.DeskID != s.ID || request.MergedInto != 0) {
 			continue
 		} else if err != nil {
 			return nil, fmt.Errorf("reading request %d: %w", ref.RequestID, err)
 		}
-		ref.Key = request.Key
+		ref.RequestID, ref.Key = request.ID, request.Key
+		if slices.ContainsFunc(kept, func(k Ref) bool {
+			return k.RequestID == ref.RequestID && k.By == ref.By && k.Agent.Key() == ref.Agent.Key()
+		}) {
+			continue
+		}
+		if persons == nil && from.Address != "" {
+			if persons, err = tx.PersonKeys(ctx, from.Key()); err != nil {
+				return nil, fmt.Errorf("looking up who %s is: %w", from.Address, err)
+			}
+		}
 		participants, err := tx.Participants(ctx, ref.RequestID)
 		if err != nil {
 			return nil, fmt.Errorf("reading participants of %s: %w", request.Key, err)
 		}
-		ref.Part = from.Address != "" && slices.ContainsFunc(participants, func(p store.Participant) bool { return p.Key() == from.Key() })
+		ref.Part = slices.ContainsFunc(participants, func(p store.Participant) bool { return slices.Contains(persons, p.Key()) })
+		ref.Asks = slices.Contains(persons, request.Requester.Key())
 		ref.Unreachable = !slices.ContainsFunc(participants, func(p store.Participant) bool { return usable(p.Address) })
+		ref.Closed = !request.ClosedAt.IsZero() || request.State == store.StateResolved && s.Reopen > 0 && t.Now().Sub(request.ResolvedAt) > s.Reopen
 		kept = append(kept, ref)
 	}
 	return kept, nil

@@ -42,7 +42,7 @@ func (b *bench) spooled(raw string) *Incoming {
 func TestTakeReportsOnlyWhatIsCommitted(t *testing.T) {
 	b := newBench(t, "")
 	b.desk.After = "delete"
-	batch := []*Incoming{b.incoming(letter("taro@customer.test", "1@c", "", "one")), b.spooled(letter("jiro@customer.test", "2@c", "", "two"))}
+	batch := []*Incoming{b.incoming(posted("taro@customer.test", "1@c", "", "one")), b.spooled(posted("jiro@customer.test", "2@c", "", "two"))}
 	taken, err := b.taker.Take(t.Context(), b.desk, b.box, batch)
 	if !store.Unavailable(err) {
 		t.Fatalf("a spool file that cannot be read gave %v", err)
@@ -68,7 +68,7 @@ func (b *bench) answer(request, id string) {
 	b.t.Helper()
 	for _, l := range b.lines() {
 		if l.Request == request && l.Event == EventNew && l.To.Key() == aki.Address {
-			if e := b.take(letter(aki.Address, id, "In-Reply-To: <"+l.MessageID+">", "The password is sesame."))[0]; e.Outcome != Reply || e.Request != request {
+			if e := b.take(posted(aki.Address, id, "In-Reply-To: <"+l.MessageID+">", "The password is sesame."))[0]; e.Outcome != Reply || e.Request != request {
 				b.t.Fatalf("Aki's answer became %+v", e)
 			}
 			return
@@ -93,10 +93,12 @@ func TestStrangerBringsNobodyIn(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t, "")
-			b.take(letter("taro@customer.test", "1@c", "", "My secret"))
+			b.take(posted("taro@customer.test", "1@c", "", "My secret"))
 			more := strings.Replace(c.more, "OURS", b.lines()[0].MessageID, 1)
-			entry := b.take(withSubject(c.subject, letter(c.from, "2@x", more, "any news?")))[0]
-			if joined := entry.Request == "SUP-1"; joined != (c.from == "taro@customer.test") {
+			entry := b.take(withSubject(c.subject, posted(c.from, "2@x", more, "any news?")))[0]
+			// A false name has no part in a conversation; our own token is a right of its own.
+			named := c.from == "taro@customer.test" && (!strings.Contains(more, failed) || strings.Contains(c.more, "OURS"))
+			if joined := entry.Request == "SUP-1"; joined != named {
 				t.Errorf("the mail became %s of %s by %s", entry.Outcome, entry.Request, entry.Rule)
 			}
 			before := len(b.lines())
@@ -128,7 +130,7 @@ func TestCopiesJoin(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t, "")
-			if e := b.take(letter("taro@customer.test", "1@c", c.more, "Hello"))[0]; e.Outcome != Request {
+			if e := b.take(posted("taro@customer.test", "1@c", c.more, "Hello"))[0]; e.Outcome != Request {
 				t.Fatalf("the mail became %+v", e)
 			}
 			b.answer("SUP-1", "2@a")
@@ -142,14 +144,14 @@ func TestCopiesJoin(t *testing.T) {
 // However many are brought in one by one, at most 20 get an agent's answer.
 func TestParticipantsAreBounded(t *testing.T) {
 	b := newBench(t, "")
-	b.take(letter("taro@customer.test", "1@c", "", "Hello"))
+	b.take(posted("taro@customer.test", "1@c", "", "Hello"))
 	ours := b.lines()[0].MessageID
 	for i := range 3 {
 		copies := "In-Reply-To: <" + ours + ">\nCc: x@customer.test"
 		for k := range 10 {
 			copies += fmt.Sprintf(", p%d.%d@customer.test", i, k)
 		}
-		if e := b.take(letter("taro@customer.test", fmt.Sprintf("more%d@c", i), copies, "more"))[0]; e.Rule != RuleReplyToken {
+		if e := b.take(posted("taro@customer.test", fmt.Sprintf("more%d@c", i), copies, "more"))[0]; e.Rule != RuleReplyToken {
 			t.Fatalf("the mail became %+v", e)
 		}
 	}
@@ -210,10 +212,10 @@ func TestWrittenInResultsProveNothing(t *testing.T) {
 // An agent's mail with such a result is kept from the customer.
 func TestForgedAgentReachesNoCustomer(t *testing.T) {
 	b := newBench(t, "")
-	b.take(letter("taro@customer.test", "1@c", "", "Hello"))
+	b.take(posted("taro@customer.test", "1@c", "", "Hello"))
 	forged := `Authentication-Results: mx.example.com; spf=pass smtp.mailfrom="a; dmarc=pass header.from=example.com; x"@evil.test; dmarc=fail header.from=example.com` +
 		"\nAuthentication-Results: mx.example.com; dmarc=pass header.from=example.com"
-	entry := b.take(withSubject("[SUP-1]", letter("aki@example.com", "2@x", forged, "Pay to this account.")))[0]
+	entry := b.take(withSubject("[SUP-1]", posted("aki@example.com", "2@x", forged, "Pay to this account.")))[0]
 	if entry.Outcome != Note || entry.Rule != RuleAgentUnverified || len(b.outbox()) != 3 {
 		t.Errorf("the forged answer became %s by %s; queued %v", entry.Outcome, entry.Rule, b.outbox()[3:])
 	}
@@ -221,7 +223,7 @@ func TestForgedAgentReachesNoCustomer(t *testing.T) {
 
 // forward is a customer's mail that Aki passes on, with proof that it is her.
 func forward(id int, customer string) string {
-	return withSubject("Fwd: Printer", letter("aki@example.com", fmt.Sprintf("f%d@a", id), "Authentication-Results: mx.example.com; dmarc=pass header.from=example.com",
+	return withSubject("Fwd: Printer", posted("aki@example.com", fmt.Sprintf("f%d@a", id), "Authentication-Results: mx.example.com; dmarc=pass header.from=example.com",
 		fmt.Sprintf("---------- Forwarded message ---------\nFrom: Taro <%s>\nDate: Sat, 21 Nov 2026\nSubject: Printer\nTo: aki@example.com\n\nIt is broken %d", customer, id)))
 }
 
@@ -229,7 +231,7 @@ func forward(id int, customer string) string {
 // bounds as the customer's own, and never to an address that nobody reads.
 func TestForwardedMailIsCapped(t *testing.T) {
 	b := newBench(t, "")
-	for i := range CapDay + 2 {
+	for i := range b.desk.Limits.AutomaticDay + 2 {
 		if e := b.take(forward(i, "taro@customer.test"))[0]; e.Outcome != Request || e.Rule != RuleAgentProof {
 			t.Fatalf("a forwarded mail became %+v", e)
 		}
@@ -240,8 +242,8 @@ func TestForwardedMailIsCapped(t *testing.T) {
 			received++
 		}
 	}
-	if received != CapHour {
-		t.Errorf("%d acknowledgements within an hour, want %d", received, CapHour)
+	if received != b.desk.Limits.AutomaticHour {
+		t.Errorf("%d acknowledgements within an hour, want %d", received, b.desk.Limits.AutomaticHour)
 	}
 	b.take(forward(99, "no-reply@shop.test"))
 	if slices.Contains(b.outbox(), "received no-reply@shop.test") {
@@ -253,8 +255,8 @@ func TestForwardedMailIsCapped(t *testing.T) {
 // name, and not under the customer's.
 func TestParticipantIsNamed(t *testing.T) {
 	b := newBench(t, "")
-	b.take(letter("Taro <taro@customer.test>", "1@c", "Cc: Hanako <hanako@customer.test>", "Hello"))
-	b.take(letter("Hanako <hanako@customer.test>", "2@c", "In-Reply-To: <1@c>", "I disagree."))
+	b.take(posted("Taro <taro@customer.test>", "1@c", "Cc: Hanako <hanako@customer.test>", "Hello"))
+	b.take(posted("Hanako <hanako@customer.test>", "2@c", "In-Reply-To: <1@c>", "I disagree."))
 	lines := b.lines()
 	notice := lines[len(lines)-1]
 	if notice.Event != EventCustomerWrote {
@@ -274,7 +276,7 @@ func TestParticipantIsNamed(t *testing.T) {
 // get theirs.
 func TestSuspendedParticipantGetsNoAnswer(t *testing.T) {
 	b := newBench(t, "")
-	b.take(letter("taro@customer.test", "1@c", "Cc: hanako@customer.test", "Hello"))
+	b.take(posted("taro@customer.test", "1@c", "Cc: hanako@customer.test", "Hello"))
 	if err := b.taker.Store.Write(t.Context(), func(tx *store.Tx) error { return tx.Suspend("hanako@customer.test", 1, "5.1.1") }); err != nil {
 		t.Fatal(err)
 	}
@@ -294,15 +296,15 @@ func TestSuspendedParticipantGetsNoAnswer(t *testing.T) {
 // and no agent's Message-ID, which would let anybody they show it to answer.
 func TestAgentWhoAsksIsTheCustomer(t *testing.T) {
 	b := newBench(t, "")
-	b.take(letter("aki@example.com", "1@a", "", "My own printer"))
+	b.take(posted("aki@example.com", "1@a", "", "My own printer"))
 	if got, want := b.outbox(), []string{"received aki@example.com", "new ben@example.com"}; !slices.Equal(got, want) {
 		t.Fatalf("queued %v, want %v", got, want)
 	}
 	bens := b.lines()[1].MessageID
-	b.take(letter("ben@example.com", "2@b", "In-Reply-To: <"+bens+">", "Switch it on."))
+	b.take(posted("ben@example.com", "2@b", "In-Reply-To: <"+bens+">", "Switch it on."))
 	own := "Authentication-Results: mx.example.com; dmarc=pass header.from=example.com"
 	for i, more := range []string{"In-Reply-To: <" + b.lines()[0].MessageID + ">", "In-Reply-To: <" + b.lines()[0].MessageID + ">\n" + own, "In-Reply-To: <2@b>\n" + own} {
-		if e := b.take(letter("aki@example.com", fmt.Sprintf("again%d@a", i), more, "Still broken"))[0]; e.Outcome != Reply || e.Rule == RuleAgentProof {
+		if e := b.take(posted("aki@example.com", fmt.Sprintf("again%d@a", i), more, "Still broken"))[0]; e.Outcome != Reply || e.Rule == RuleAgentProof {
 			t.Errorf("what the asking agent wrote became %s by %s", e.Outcome, e.Rule)
 		}
 	}
@@ -323,7 +325,7 @@ func TestAgentWhoAsksIsTheCustomer(t *testing.T) {
 // mail is a plain request of this desk.
 func TestOtherDesksRequestsAreOutOfReach(t *testing.T) {
 	b := newBench(t, "")
-	b.take(letter("taro@customer.test", "1@c", "", "Hello"))
+	b.take(posted("taro@customer.test", "1@c", "", "Hello"))
 	lines := b.lines()
 	other := *b.desk
 	other.Key, other.Name, other.Address = "HR", "Staff", "staff@example.com"
@@ -341,10 +343,10 @@ func TestOtherDesksRequestsAreOutOfReach(t *testing.T) {
 	}
 	b.desk, b.box = &other, box
 	for i, raw := range []string{
-		withSubject("[SUP-1]", letter("taro@customer.test", "2@c", "", "more")),
-		letter("taro@customer.test", "3@c", "In-Reply-To: <1@c>", "more"),
-		letter("taro@customer.test", "4@c", "In-Reply-To: <"+lines[0].MessageID+">", "more"),
-		letter("aki@example.com", "5@a", "In-Reply-To: <"+lines[1].MessageID+">", "more"),
+		withSubject("[SUP-1]", posted("taro@customer.test", "2@c", "", "more")),
+		posted("taro@customer.test", "3@c", "In-Reply-To: <1@c>", "more"),
+		posted("taro@customer.test", "4@c", "In-Reply-To: <"+lines[0].MessageID+">", "more"),
+		posted("aki@example.com", "5@a", "In-Reply-To: <"+lines[1].MessageID+">", "more"),
 	} {
 		if e := b.take(raw)[0]; e.Outcome != Request || e.Rule != RuleRequest || e.Request != fmt.Sprintf("HR-%d", i+1) {
 			t.Errorf("mail %d became %s of %s by %s", i+1, e.Outcome, e.Request, e.Rule)
@@ -389,7 +391,7 @@ func TestSetAsideMoreAndMoreSeldom(t *testing.T) {
 func TestQuarantinedMailIsTakenLater(t *testing.T) {
 	b := newBench(t, `CREATE TRIGGER poison BEFORE INSERT ON messages WHEN NOT EXISTS (SELECT 1 FROM meta WHERE key = 'mended')
 		BEGIN SELECT RAISE(ABORT, 'it broke us'); END`)
-	raw := letter("taro@customer.test", "1@c", "", "Hello")
+	raw := posted("taro@customer.test", "1@c", "", "Hello")
 	if e := b.take(raw)[0]; e.Outcome != Quarantined {
 		t.Fatalf("the mail became %+v", e)
 	}

@@ -13,15 +13,20 @@ var (
 	cid  = regexp.MustCompile(`\[cid:([^\]\s]+)\]`)
 )
 
-// page writes a text as HTML: the same words, links to click, quoted lines
-// marked, and inline pictures where the text names them. The text is the one
-// source of both parts of a mail, so they cannot tell different stories.
+// page writes a text as an HTML mail. The text is the one source of both parts,
+// so they cannot tell different stories.
 func page(text string, pictures map[string]bool) string {
+	return `<!DOCTYPE html><html><head><meta charset="utf-8"></head><body style="font-family:sans-serif;font-size:15px;line-height:1.5">` + "\n" +
+		body(text, pictures) + "</body></html>\n"
+}
+
+// body writes a text as HTML: the same words, links to click, quoted lines
+// marked, and inline pictures where the text names them, else at the end.
+func body(text string, pictures map[string]bool) string {
 	var b strings.Builder
-	b.WriteString(`<!DOCTYPE html><html><head><meta charset="utf-8"></head><body style="font-family:sans-serif;font-size:15px;line-height:1.5">` + "\n")
 	quoted := false
 	shown := make(map[string]bool)
-	for line := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
+	for line := range strings.SplitSeq(strings.Trim(text, "\n"), "\n") {
 		rest, isQuote := strings.CutPrefix(line, ">")
 		if isQuote != quoted {
 			if isQuote {
@@ -45,7 +50,6 @@ func page(text string, pictures map[string]bool) string {
 			b.WriteString(picture(id) + "<br>\n")
 		}
 	}
-	b.WriteString("</body></html>\n")
 	return b.String()
 }
 

@@ -2,20 +2,15 @@ package desk
 
 import (
 	"context"
-	"embed"
 	"errors"
 	"fmt"
-	"io"
-	"regexp"
+	"math"
 	"strings"
-	"text/template"
+	"time"
 
 	"helpdesk/mail"
 	"helpdesk/store"
 )
-
-//go:embed texts/*.txt
-var texts embed.FS
 
 // Renderer writes the mails of the outbox. What a line says is chosen when it
 // is sent, not when it is queued: the store keeps slugs and ids, never
@@ -23,137 +18,111 @@ var texts embed.FS
 type Renderer struct {
 	Store  *store.Store
 	Signer *Signer
-	Alarm  func(store.OutboxLine) (Alarm, error) // the words of a line of EventAlarm
+	Alarm  func(store.OutboxLine) (Alarm, error)                 // the words of a line of EventAlarm
+	Weekly func(store.OutboxLine) (Weekly, error)                // the figures of a line of EventWeekly
+	News   func(context.Context, store.OutboxLine) (News, error) // the words of a line of EventFuse or EventQuarantine
 }
 
-// notice is what a text may name.
-type notice struct {
-	Key, Subject, Desk, Address string
-	Customer                    mail.Address
-	Author                      string // the agent who answered
-	Text                        string
-	Quoted, QuotedHead          string
-	Link                        string
-	Omitted                     []string // files left out, "name (12 MB)"
-	Limit                       string   // the relay's largest mail
-	Truncated                   string   // its size, where the mail was larger than we take
-	Copies                      string   // who gets an agent's answer beside the customer
-	Why                         string   // why an agent's mail was not sent, as NotSentEmpty
+// draft is a mail that is being written.
+type draft struct {
+	*Renderer
+	s        *Settings
+	line     store.OutboxLine
+	request  store.Request // zero: about none
+	message  store.Message // zero: about none
+	language string
+	maxSize  int64 // the largest mail that the relay takes, in bytes; 0: it does not say
+	n        notice
+	o        *mail.Outgoing
 }
-
-// CustomerFull is "Taro <taro@example.com>", or the address alone.
-func (n notice) CustomerFull() string {
-	if n.Customer.Name == "" {
-		return n.Customer.Address
-	}
-	return n.Customer.Name + " <" + n.Customer.Address + ">"
-}
-
-// CustomerShort is the name, or the address where there is none.
-func (n notice) CustomerShort() string {
-	if n.Customer.Name == "" {
-		return n.Customer.Address
-	}
-	return n.Customer.Name
-}
-
-// SafeSubject is the subject for mail that strangers can make us send to
-// anybody: short, and nothing in it to click on.
-func (n notice) SafeSubject() string {
-	if clickable.MatchString(n.Subject) {
-		return n.Desk
-	}
-	return clip(n.Subject, 120)
-}
-
-// SafeName is the customer's name for such mail, "" where it is no name.
-func (n notice) SafeName() string {
-	if name := n.Customer.Name; len([]rune(name)) <= 40 && !clickable.MatchString(name) && !strings.ContainsAny(name, "/@:") {
-		return name
-	}
-	return ""
-}
-
-// clickable is what mail programs make links of: www., a scheme, a domain.
-var clickable = regexp.MustCompile(`(?i)://|www\.|[\pL\pN-]\.[\pL]{2,}`)
 
 // Render writes a line of the outbox as a mail. maxSize is the largest mail
 // that the relay takes, in bytes, 0 where it does not say: files beyond it are
 // listed instead of attached.
 func (r *Renderer) Render(ctx context.Context, s *Settings, line store.OutboxLine, maxSize int64) (*mail.Outgoing, error) {
-	if line.Event == EventAlarm {
+	switch line.Event {
+	case EventAlarm:
 		return r.alarm(s, line)
+	case EventWeekly:
+		return r.weekly(s, line)
+	case EventFuse, EventQuarantine:
+		return r.news(ctx, s, line)
 	}
-	request, err := r.Store.RequestByID(ctx, line.RequestID)
+	l, err := r.begin(ctx, s, line)
 	if err != nil {
-		return nil, fmt.Errorf("reading request %d: %w", line.RequestID, err)
+		return nil, err
 	}
-	message, err := r.Store.Message(ctx, line.MessageRow)
+	l.maxSize = maxSize
+	switch line.Event {
+	case EventReceived, EventResolved, EventReopened, EventHeld:
+		err = l.acknowledge(ctx)
+	case EventAnswered:
+		err = l.answer(ctx)
+	case EventNew, EventCustomerWrote:
+		err = l.customersMail(ctx)
+	case EventAssigned, EventReminder:
+		err = l.forAgent(ctx)
+	case EventAnsweredBy, EventNotSent, EventCommands:
+		err = l.aboutAgentsMail()
+	case EventDigest:
+		err = l.digest(ctx)
+	default:
+		err = fmt.Errorf("outbox line %d: there is no text for the event %q", line.ID, line.Event)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("reading message %d: %w", line.MessageRow, err)
+		return nil, err
 	}
-	n := notice{Key: request.Key, Subject: request.Subject, Desk: s.Name, Address: s.Address, Customer: request.Requester}
-	o := &mail.Outgoing{
-		MessageID:    line.MessageID,
-		Date:         line.CreatedAt,
-		EnvelopeFrom: s.Address,
-		EnvelopeTo:   line.To.Address,
-		From:         s.Sender,
-		To:           []mail.Address{line.To},
-		InReplyTo:    line.InReplyTo,
-		References:   line.References,
-		Loop:         r.Signer.Loop(s.ID, line.MessageID),
+	return l.o, l.finish()
+}
+
+// begin sets what does not depend on the event.
+func (r *Renderer) begin(ctx context.Context, s *Settings, line store.OutboxLine) (*draft, error) {
+	l := &draft{Renderer: r, s: s, line: line, language: s.Language}
+	var err error
+	if line.RequestID != 0 {
+		if l.request, err = r.Store.RequestByID(ctx, line.RequestID); err != nil {
+			return nil, fmt.Errorf("reading request %d: %w", line.RequestID, err)
+		}
+	}
+	if line.RequestID != 0 && line.MessageRow != 0 {
+		if l.message, err = r.Store.Message(ctx, line.MessageRow); err != nil {
+			return nil, fmt.Errorf("reading message %d: %w", line.MessageRow, err)
+		}
+	}
+	l.n = notice{
+		Key: l.request.Key, Subject: topic(l.request.Subject), Desk: s.Name, Address: s.Address, Customer: l.request.Requester,
+		Why: line.Args["why"], By: agentName(s, line.Args["by"]), Resolved: line.Args["resolved"] == "yes", BySubject: s.AuthservID != "",
+	}
+	if s.BaseURL != "" {
+		l.n.Link = strings.TrimSuffix(s.BaseURL, "/")
+		if l.request.Key != "" {
+			l.n.Link += "/requests/" + l.request.Key
+		}
+	}
+	l.o = &mail.Outgoing{
+		MessageID:     line.MessageID,
+		Date:          line.CreatedAt,
+		EnvelopeFrom:  s.Address,
+		EnvelopeTo:    line.To.Address,
+		From:          s.Sender,
+		To:            []mail.Address{line.To},
+		InReplyTo:     line.InReplyTo,
+		References:    line.References,
+		AutoSubmitted: mail.AutoGeneratedByEvent,
+		Loop:          r.Signer.Loop(s.ID, line.MessageID),
 	}
 	if s.ReplyTo.Address != "" {
-		o.ReplyTo = []mail.Address{s.ReplyTo}
+		l.o.ReplyTo = []mail.Address{s.ReplyTo}
 	} else if s.Sender.Key() != strings.ToLower(s.Address) {
-		o.ReplyTo = []mail.Address{{Address: s.Address}} // answers must come back to the mailbox
+		l.o.ReplyTo = []mail.Address{{Address: s.Address}} // answers must come back to the mailbox
 	}
-	pictures := map[string]bool(nil)
-	switch line.Event {
-	case EventReceived:
-		o.AutoSubmitted = mail.AutoReplied
-		o.To = []mail.Address{{Name: n.SafeName(), Address: line.To.Address}}
-	case EventNew, EventCustomerWrote:
-		o.AutoSubmitted = mail.AutoGeneratedByEvent
-		n.Customer = message.From // who wrote it, also where that is a participant
-		o.From.Name = n.CustomerShort() + " (" + s.Name + ")"
-		n.Text = strings.Trim(message.Text, "\n")
-		if n.Copies, err = r.copies(ctx, s, request, message); err != nil {
-			return nil, err
-		}
-		if s.BaseURL != "" {
-			n.Link = strings.TrimSuffix(s.BaseURL, "/") + "/requests/" + request.Key
-		}
-		if err := r.addFiles(ctx, o, &n, message, maxSize); err != nil {
-			return nil, err
-		}
-	case EventAnswered:
-		n.Author = message.From.Name
-		if n.Author == "" {
-			n.Author = s.Name
-		}
-		o.From.Name = n.Author + " (" + s.Name + ")"
-		n.Text = strings.Trim(message.Reply, "\n")
-		if err := r.addRecipients(ctx, o, request); err != nil {
-			return nil, err
-		}
-		if err := r.quote(ctx, &n, s.Language, request.ID, message.ID); err != nil {
-			return nil, err
-		}
-		if err := r.addFiles(ctx, o, &n, message, maxSize); err != nil {
-			return nil, err
-		}
-	case EventAnsweredBy, EventNotSent:
-		o.AutoSubmitted = mail.AutoGeneratedByEvent
-		n.Author, n.Why = message.From.Name, line.Args["why"]
-		if n.Author == "" {
-			n.Author = message.From.Address
-		}
-	default:
-		return nil, fmt.Errorf("outbox line %d: there is no text for the event %q", line.ID, line.Event)
-	}
-	for _, f := range o.Files {
+	return l, nil
+}
+
+// finish puts the words in.
+func (l *draft) finish() error {
+	var pictures map[string]bool
+	for _, f := range l.o.Files {
 		if f.Inline && f.ContentID != "" {
 			if pictures == nil {
 				pictures = make(map[string]bool)
@@ -161,147 +130,209 @@ func (r *Renderer) Render(ctx context.Context, s *Settings, line store.OutboxLin
 			pictures[f.ContentID] = true
 		}
 	}
-	if o.Subject, o.Text, err = write(line.Event, s.Language, n); err != nil {
-		return nil, err
-	}
-	o.HTML = page(o.Text, pictures)
-	return o, nil
-}
-
-// copies lists who gets an agent's answer beside the one who wrote: an agent
-// must know who reads along.
-func (r *Renderer) copies(ctx context.Context, s *Settings, request store.Request, message store.Message) (string, error) {
-	participants, err := r.Store.Participants(ctx, request.ID)
+	w, err := l.s.Texts.write(l.line.Event, l.language, l.n, pictures)
 	if err != nil {
-		return "", fmt.Errorf("reading participants of %s: %w", request.Key, err)
+		return err
 	}
-	var list []string
-	for _, p := range participants {
-		if p.Key() != message.From.Key() && !s.Ours(p.Address) && usable(p.Address) {
-			list = append(list, p.Address.Address)
-		}
-	}
-	return strings.Join(list, ", "), nil
-}
-
-// addRecipients shows everybody who is in the conversation, so that they see
-// who reads along. The mail itself goes to one of them.
-func (r *Renderer) addRecipients(ctx context.Context, o *mail.Outgoing, request store.Request) error {
-	participants, err := r.Store.Participants(ctx, request.ID)
-	if err != nil {
-		return fmt.Errorf("reading participants of %s: %w", request.Key, err)
-	}
-	o.To = []mail.Address{request.Requester}
-	for _, p := range participants {
-		if p.Key() != request.Requester.Key() {
-			o.Cc = append(o.Cc, p.Address)
-		}
+	l.o.Subject, l.o.Text, l.o.HTML = w.subject, w.text, w.html
+	if l.o.ThreadTopic != "" && !strings.HasSuffix(w.subject, l.o.ThreadTopic) {
+		l.o.ThreadTopic = "" // a mail without the customer's subject does not have it hidden in its header either
 	}
 	return nil
 }
 
-// quote puts the customer's last message before the answer below it.
-func (r *Renderer) quote(ctx context.Context, n *notice, language string, requestID, before int64) error {
-	id, err := r.Store.CustomerMessageBefore(ctx, requestID, before)
+// toCustomer is what all mails to customers have: their language, and the
+// header by which their programs put the mails into their conversation and
+// their answers come back to it.
+func (l *draft) toCustomer(ctx context.Context) error {
+	if l.s.CustomerLanguage == "mail" && l.request.Language != "" {
+		l.language = l.request.Language
+	}
+	l.o.ThreadTopic = outlookTopic(l.n.Subject)
+	if l.request.ID == 0 {
+		return nil
+	}
+	if err := l.outlookThread(ctx); err != nil {
+		return err
+	}
+	if l.s.ReplyTo.Address != "" {
+		return nil // what a person configured goes first
+	}
+	plus, _, err := l.Store.Meta(ctx, "plus:"+itoa(l.s.ID))
+	if err != nil {
+		return fmt.Errorf("looking up whether mail to +addresses arrives: %w", err)
+	}
+	if plus != "" {
+		l.o.ReplyTo = []mail.Address{{Name: l.s.Sender.Name, Address: l.Signer.PlusAddress(l.s, l.request.ID)}}
+	}
+	return nil
+}
+
+// outlookThread goes on with what the customer's Outlook, if that is what they
+// use, calls the conversation in their last mail: it looks at nothing else
+// (MS-OXOMSG section 2.2.1.2).
+func (l *draft) outlookThread(ctx context.Context) error {
+	id, err := l.Store.CustomerMessageBefore(ctx, l.request.ID, math.MaxInt64)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	} else if err != nil {
 		return fmt.Errorf("reading the conversation: %w", err)
 	}
-	m, err := r.Store.Message(ctx, id)
+	m, err := l.Store.Message(ctx, id)
+	if err != nil || m.LedgerID == 0 {
+		return err
+	}
+	raw, _, err := l.Store.OpenRaw(ctx, m.LedgerID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // removed since, by the office's own rule
+	} else if err != nil {
+		return err
+	}
+	defer raw.Close()
+	own, index, err := mail.AnswerThread(raw, l.line.CreatedAt)
 	if err != nil {
-		return fmt.Errorf("reading the conversation: %w", err)
+		return err
 	}
-	who := m.From.Name
-	if who == "" {
-		who = m.From.Address
-	}
-	n.QuotedHead = "On " + m.At.Format("2 Jan 2006") + ", " + who + " wrote:"
-	if language == "ja" {
-		n.QuotedHead = m.At.Format("2006年1月2日") + " " + who + ":"
-	}
-	n.Quoted = "> " + strings.ReplaceAll(strings.TrimSpace(m.Reply), "\n", "\n> ")
-	return nil
-}
-
-// room is what the text and headers of a mail may take of the relay's limit.
-const room = 256 << 10
-
-// addFiles attaches what fits. Base64 with its line ends makes 57 bytes 78.
-func (r *Renderer) addFiles(ctx context.Context, o *mail.Outgoing, n *notice, m store.Message, maxSize int64) error {
-	if m.LedgerID == 0 {
-		return nil
-	}
-	entry, err := r.Store.Entry(ctx, m.LedgerID)
-	if err != nil {
-		return fmt.Errorf("reading ledger line %d: %w", m.LedgerID, err)
-	}
-	if entry.RawState == store.RawTruncated {
-		n.Truncated = size(entry.Size)
-		return nil // the parts that we have are cut short
-	}
-	left := maxSize - room
-	for _, a := range m.Attachments {
-		if encoded := a.Size*78/57 + 1024; maxSize > 0 && encoded > left {
-			n.Omitted = append(n.Omitted, a.Name+" ("+size(a.Size)+")")
-			n.Limit = size(maxSize)
-			continue
-		} else {
-			left -= encoded
-		}
-		o.Files = append(o.Files, mail.File{
-			Name: a.Name, Type: a.Type, Size: a.Size, ContentID: a.ContentID,
-			Inline: a.Inline && a.ContentID != "" && strings.HasPrefix(a.Type, "image/"),
-			Write: func(w io.Writer) error {
-				raw, _, err := r.Store.OpenRaw(ctx, m.LedgerID)
-				if err != nil {
-					return fmt.Errorf("reading the mail that holds %q: %w", a.Name, err)
-				}
-				defer raw.Close()
-				return mail.CopyPart(w, raw, a.Part)
-			},
-		})
+	l.o.ThreadIndex = index
+	if own != "" && strings.HasSuffix(l.n.Subject, own) {
+		l.o.ThreadTopic = own
 	}
 	return nil
 }
 
-// write fills the text of an event. Its first line is the subject.
-func write(event, language string, n any) (subject, text string, err error) {
-	if language != "ja" {
-		language = "en"
-	}
-	files, err := texts.ReadFile("texts/files." + language + ".txt")
-	if err != nil {
-		return "", "", fmt.Errorf("reading the text for files: %w", err)
-	}
-	source, err := texts.ReadFile("texts/" + event + "." + language + ".txt")
-	if err != nil {
-		return "", "", fmt.Errorf("reading the text of %s: %w", event, err)
-	}
-	t, err := template.New(event).Parse(string(source))
-	if err == nil {
-		_, err = t.New("files").Parse(strings.TrimRight(string(files), "\n"))
-	}
-	if err != nil {
-		return "", "", fmt.Errorf("reading the text of %s: %w", event, err)
-	}
-	var b strings.Builder
-	if err := t.Execute(&b, n); err != nil {
-		return "", "", fmt.Errorf("filling the text of %s: %w", event, err)
-	}
-	subject, text, _ = strings.Cut(b.String(), "\n")
-	return strings.Join(strings.Fields(subject), " "), strings.Trim(text, "\n") + "\n", nil
-}
-
-// size writes bytes for a person: "12 MB".
-func size(n int64) string {
+// acknowledge writes automatic mail to a customer, which a stranger can make
+// us send to anybody by writing in their name: nothing of the mail but a
+// harmless subject and name is in it.
+func (l *draft) acknowledge(ctx context.Context) error {
+	l.o.AutoSubmitted = mail.AutoReplied
 	switch {
-	case n >= 1<<20:
-		return fmt.Sprintf("%d MB", (n+1<<19)>>20)
-	case n >= 1<<10:
-		return fmt.Sprintf("%d kB", (n+1<<9)>>10)
+	case l.line.Event == EventHeld:
+		l.n.Subject, l.n.Customer = topic(l.line.Args["subject"]), mail.Address{Name: l.line.Args["name"], Address: l.line.To.Address}
+		if l.s.CustomerLanguage == "mail" && l.line.Args["language"] != "" {
+			l.language = l.line.Args["language"]
+		}
+	case l.message.ID != 0 && l.message.Kind == store.KindCustomer:
+		l.n.Customer = mail.Address{Name: l.message.From.Name, Address: l.line.To.Address}
 	}
-	return fmt.Sprintf("%d bytes", n)
+	if l.n.Customer.Key() != l.line.To.Key() {
+		l.n.Customer = l.line.To
+	}
+	l.o.To = []mail.Address{{Name: l.n.SafeName(), Address: l.line.To.Address}}
+	return l.toCustomer(ctx)
+}
+
+// answer writes an agent's answer to customer and participants: a person's
+// mail, not an automatic one.
+func (l *draft) answer(ctx context.Context) error {
+	l.o.AutoSubmitted = ""
+	l.n.Author = l.message.From.Name
+	if l.n.Author == "" {
+		l.n.Author = l.s.Name
+	}
+	l.o.From.Name = l.n.Author + " (" + l.s.Name + ")"
+	l.n.Text = strings.Trim(l.message.Reply, "\n")
+	if err := l.toCustomer(ctx); err != nil {
+		return err
+	}
+	if err := l.addRecipients(ctx); err != nil {
+		return err
+	}
+	if err := l.quote(ctx); err != nil {
+		return err
+	}
+	return l.addFiles(ctx)
+}
+
+// customersMail writes to an agent what a customer or participant wrote.
+func (l *draft) customersMail(ctx context.Context) error {
+	l.n.Customer = l.message.From // who wrote it, also where that is a participant
+	l.o.From.Name = l.n.CustomerShort() + " (" + l.s.Name + ")"
+	l.n.Text = strings.Trim(l.message.Text, "\n")
+	l.n.Fields = l.fields()
+	var err error
+	if l.n.Copies, err = l.copies(ctx); err != nil {
+		return err
+	}
+	if l.request.LinkedTo != 0 && l.line.Event == EventNew {
+		linked, err := l.Store.RequestByID(ctx, l.request.LinkedTo)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return fmt.Errorf("reading request %d: %w", l.request.LinkedTo, err)
+		}
+		l.n.Linked = linked.Key
+		entry, err := l.Store.Entry(ctx, l.message.LedgerID)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return fmt.Errorf("reading ledger line %d: %w", l.message.LedgerID, err)
+		}
+		l.n.Late = entry.ReasonArgs["late"] == "yes"
+	}
+	return l.addFiles(ctx)
+}
+
+// forAgent writes to an agent what a request is about: it is theirs, or
+// its customer still waits.
+func (l *draft) forAgent(ctx context.Context) error {
+	l.n.Fields = l.fields()
+	if at := l.request.AwaitingSince; !at.IsZero() {
+		l.n.Since = clock(at, l.language)
+	}
+	if l.message.ID == 0 || l.message.Kind != store.KindCustomer {
+		id, err := l.Store.CustomerMessageBefore(ctx, l.request.ID, math.MaxInt64)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("reading the conversation: %w", err)
+		}
+		if l.message, err = l.Store.Message(ctx, id); err != nil {
+			return fmt.Errorf("reading the conversation: %w", err)
+		}
+	}
+	l.n.Customer = l.message.From
+	l.n.Text = strings.Trim(l.message.Text, "\n")
+	var err error
+	l.n.Copies, err = l.copies(ctx)
+	return err
+}
+
+// aboutAgentsMail writes to an agent what became of a mail of theirs or of a colleague's.
+func (l *draft) aboutAgentsMail() error {
+	l.n.Author = label(l.message.From)
+	l.n.Text = strings.Trim(l.message.Reply, "\n")
+	if l.line.Event == EventCommands {
+		return l.addResults()
+	}
+	return nil
+}
+
+// agentName is what an agent is called who is known by address.
+func agentName(s *Settings, address string) string {
+	if agent, ok := s.Agent(mail.Address{Address: address}); ok {
+		return label(agent)
+	}
+	return address
+}
+
+// fields are the values that say more than that nobody set them.
+func (l *draft) fields() []fieldValue {
+	var list []fieldValue
+	for _, f := range l.s.Type.Fields {
+		if v := l.request.Fields[f.Name]; v != "" && v != f.Default {
+			name := f.Name
+			if name == FieldPriority && l.language == "ja" {
+				name = "優先度"
+			}
+			list = append(list, fieldValue{name, v})
+		}
+	}
+	return list
+}
+
+// clock writes a time as the clock on the wall shows it.
+func clock(t time.Time, language string) string {
+	t = t.Local()
+	if language == "ja" {
+		return t.Format("2006年1月2日 15:04")
+	}
+	return t.Format("2 Jan 2006, 15:04")
 }
 
 func clip(s string, n int) string {

@@ -15,6 +15,7 @@ type Taker struct {
 	Store  *store.Store
 	Signer *Signer
 	Now    func() time.Time
+	Spool  string // folder for large mails that are read back from the store; "": the system's
 }
 
 // Incoming is a mail that was fetched and read, ready to be taken.
@@ -25,7 +26,18 @@ type Incoming struct {
 	Broken  string // what went wrong when it was read; "" for nothing
 	Entry   int64  // the ledger line it has already, when a mail set aside is taken again
 	Old     bool   // it lay in the mailbox at the first start, and could not be seen then
+	Wanted  bool   // a person wants it, whatever it is
+	Quiet   bool   // nobody is told of it
+	Import  bool   // old mail, taken with its own date and quietly
+
+	stored bool // its raw text comes from the store
+	lost   bool // it does not lie in the mailbox any more
+	old    bool // its line says that it is old mail
 }
+
+// ReasonOld is the reason of ledger lines of old mail that was imported, or
+// that a person wanted: it does not count as mail that its sender sends now.
+const ReasonOld = "old"
 
 // Taken is what became of a mail.
 type Taken struct {
@@ -117,7 +129,12 @@ func (t *Taker) takeAlone(ctx context.Context, s *Settings, box store.Mailbox, i
 	return one, nil
 }
 
-func (t *Taker) take(ctx context.Context, tx *store.Tx, s *Settings, box store.Mailbox, in *Incoming) (Taken, error) {
+func (t *Taker) take(ctx context.Context, tx *store.Tx, s *Settings, box store.Mailbox, fetched *Incoming) (Taken, error) {
+	in := new(Incoming) // the caller's may be taken again after this transaction was rolled back
+	*in = *fetched
+	if settled, err := settled(ctx, tx, in); err != nil || settled.Entry != 0 {
+		return settled, err
+	}
 	if in.Broken != "" {
 		return t.quarantine(tx, s, box, in)
 	}
@@ -125,23 +142,31 @@ func (t *Taker) take(ctx context.Context, tx *store.Tx, s *Settings, box store.M
 	if err != nil {
 		return Taken{}, err
 	}
+	if err := t.want(ctx, tx, s, box, in, f); err != nil {
+		return Taken{}, err
+	}
 	d := Decide(f)
 	if d.Outcome == Skipped {
 		return t.place(tx, box, in, store.Entry{ID: f.Skipped, Outcome: Skipped}, "", false) // it has its line
 	}
-	if in.Old && d.Outcome != Duplicate && d.Outcome != Probe {
+	if in.Old && !f.Wanted && d.Outcome != Duplicate && d.Outcome != Probe {
 		return t.skip(tx, s, box, in)
 	}
-	request, err := t.requestFor(ctx, tx, s, f, &d)
+	c, err := t.carry(ctx, tx, s, in, f, &d)
 	if err != nil {
 		return Taken{}, err
 	}
 	entry := t.entry(box, in)
-	entry.Outcome, entry.Rule, entry.ReasonArgs, entry.Passed, entry.RequestID = d.Outcome, d.Rule, d.Args, d.Passed, request.ID
+	entry.Outcome, entry.Rule, entry.ReasonArgs, entry.Passed, entry.RequestID = d.Outcome, d.Rule, d.Args, d.Passed, c.request.ID
+	if in.Import || f.Old {
+		entry.Reason = ReasonOld
+	}
 	held, kept := entry.RawState, false
 	if d.Outcome == Duplicate {
 		first, err := tx.Entry(ctx, f.Duplicate)
-		if err != nil {
+		if errors.Is(err, store.ErrNotFound) { // its explanation has expired
+			first.RawState = store.RawNone
+		} else if err != nil {
 			return Taken{}, fmt.Errorf("reading the line of the first one: %w", err)
 		}
 		held, entry.RawState = first.RawState, store.RawNone // the first one has the text
@@ -150,8 +175,7 @@ func (t *Taker) take(ctx context.Context, tx *store.Tx, s *Settings, box store.M
 	if err := t.record(tx, s, in, &entry); err != nil {
 		return Taken{}, err
 	}
-	queued, err := t.carryOut(ctx, tx, s, f, &d, request, entry.ID)
-	if err != nil {
+	if err := c.out(ctx, entry.ID); err != nil {
 		return Taken{}, err
 	}
 	pending := Tell(s, entry.Outcome, held) // what may be told to the server depends on what we hold
@@ -161,7 +185,7 @@ func (t *Taker) take(ctx context.Context, tx *store.Tx, s *Settings, box store.M
 	if pending != "" && d.Outcome == Probe {
 		pending = Later(pending, f.Probe.Add(ProbeLife))
 	}
-	return t.place(tx, box, in, entry, pending, queued)
+	return t.place(tx, box, in, entry, pending, c.queued)
 }
 
 // skip records old mail that was read to find out that it is old, as Skip does
@@ -184,6 +208,11 @@ func (t *Taker) quarantine(tx *store.Tx, s *Settings, box store.Mailbox, in *Inc
 	entry.Fingerprint = [16]byte{}
 	if err := t.record(tx, s, in, &entry); err != nil {
 		return Taken{}, err
+	}
+	if content := in.Message.Fingerprint; content != [16]byte{} {
+		if err := tx.AddFingerprint(s.ID, asideKey(content), entry.ID); err != nil {
+			return Taken{}, fmt.Errorf("writing the fingerprint: %w", err)
+		}
 	}
 	return t.place(tx, box, in, entry, Tell(s, entry.Outcome, entry.RawState), false)
 }
@@ -216,7 +245,7 @@ func (t *Taker) record(tx *store.Tx, s *Settings, in *Incoming, entry *store.Ent
 			return fmt.Errorf("writing the fingerprint: %w", err)
 		}
 	}
-	if entry.RawState != store.RawNone {
+	if entry.RawState != store.RawNone && !in.stored {
 		if err := tx.PutRaw(entry.ID, in.Packed); err != nil {
 			return fmt.Errorf("writing the raw mail: %w", err)
 		}
@@ -226,6 +255,14 @@ func (t *Taker) record(tx *store.Tx, s *Settings, in *Incoming, entry *store.Ent
 
 // place writes where the mail lies and what the server is to be told of it.
 func (t *Taker) place(tx *store.Tx, box store.Mailbox, in *Incoming, entry store.Entry, pending string, queued bool) (Taken, error) {
+	if in.Wanted && in.Entry != 0 {
+		if err := tx.Unwant(in.Entry); err != nil {
+			return Taken{}, fmt.Errorf("noting that the mail was taken: %w", err)
+		}
+	}
+	if in.lost {
+		return Taken{UID: in.Raw.UID, Entry: entry.ID, Outcome: entry.Outcome, Queued: queued}, nil
+	}
 	p := store.Position{
 		MailboxID: box.ID, UIDValidity: in.Raw.UIDValidity, UID: in.Raw.UID, LedgerID: entry.ID,
 		Size: in.Raw.Size, HeaderHash: in.Message.HeaderHash, Pending: pending,
@@ -250,25 +287,34 @@ func Tell(s *Settings, outcome, rawState string) string {
 	}
 	switch s.After {
 	case "seen":
-		if outcome != Quarantined {
+		if outcome != Quarantined && outcome != Held {
 			return "seen"
 		}
 	case "delete":
-		if outcome == Ignored || outcome == Quarantined || rawState != store.RawWhole {
+		if setAside(outcome) || rawState != store.RawWhole {
 			return ""
 		}
 		return "delete"
 	case "move":
 		folder := "Done"
 		switch outcome {
-		case Quarantined:
+		case Quarantined, Held:
 			folder = "Attention"
-		case Ignored, Own, Duplicate:
+		case Ignored, Blocked, Own, Duplicate:
 			folder = "Ignored"
 		}
 		return "move:" + s.MoveTo + "/" + folder
 	}
 	return ""
+}
+
+// setAside reports whether a mail with an outcome can still be taken.
+func setAside(outcome string) bool {
+	switch outcome {
+	case Ignored, Blocked, Held, Quarantined:
+		return true
+	}
+	return false
 }
 
 // ProbeLife is how long the mail of a round trip is left to the test that waits

@@ -20,11 +20,13 @@ import (
 // bench is a desk with a real store for a test, and a clock that it sets.
 type bench struct {
 	t     *testing.T
+	path  string // of the database
 	taker *Taker
 	desk  *Settings
 	box   store.Mailbox
 	now   time.Time
 	uid   uint32
+	n     int64 // tells the Message-IDs of mails from each other
 }
 
 // newBench opens a store in a scratch folder. sql, if not empty, is run on
@@ -33,13 +35,8 @@ func newBench(t *testing.T, statements string) *bench {
 	t.Helper()
 	b := &bench{t: t, now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
 	path := filepath.Join(t.TempDir(), "helpdesk.db")
-	open := func() *store.Store {
-		s, err := store.Open(t.Context(), path, store.Options{Now: func() time.Time { return b.now }})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
+	b.path = path
+	open := b.open
 	s := open()
 	if statements != "" {
 		if err := s.Close(); err != nil {
@@ -58,7 +55,7 @@ func newBench(t *testing.T, statements string) *bench {
 		s = open()
 	}
 	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
+		if err := b.taker.Store.Close(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -68,7 +65,9 @@ func newBench(t *testing.T, statements string) *bench {
 	}
 	b.taker = &Taker{Store: s, Signer: signer, Now: func() time.Time { return b.now }}
 	b.desk = testDesk()
-	b.desk.Type, b.desk.After, b.desk.MoveTo = "Email request", "move", "Helpdesk"
+	b.desk.Type, b.desk.After, b.desk.MoveTo = RequestType{Name: "Email request"}, "move", "Helpdesk"
+	b.desk.PublicSignup, b.desk.Reopen = true, 14*24*time.Hour
+	b.desk.Limits = Limits{AutomaticHour: 5, AutomaticDay: 10, AutomaticInAll: 200, NoticesOfSender: 10, Notices: 60, Mails: 30}
 	err = s.Write(t.Context(), func(tx *store.Tx) error {
 		d, err := tx.EnsureDesk(b.desk.Address, b.desk.Key, b.desk.Name)
 		if err != nil {
@@ -86,6 +85,24 @@ func newBench(t *testing.T, statements string) *bench {
 		t.Fatal(err)
 	}
 	return b
+}
+
+func (b *bench) open() *store.Store {
+	b.t.Helper()
+	s, err := store.Open(b.t.Context(), b.path, store.Options{Now: func() time.Time { return b.now }})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return s
+}
+
+// reopen is the program that starts anew.
+func (b *bench) reopen() {
+	b.t.Helper()
+	if err := b.taker.Store.Close(); err != nil {
+		b.t.Fatal(err)
+	}
+	b.taker.Store = b.open()
 }
 
 // incoming makes a mail as it comes from the fetch.
@@ -145,7 +162,7 @@ func (b *bench) lines() []store.OutboxLine {
 	return lines
 }
 
-func letter(from, id, more, text string) string {
+func posted(from, id, more, text string) string {
 	if more != "" {
 		more += "\n"
 	}
@@ -154,7 +171,7 @@ func letter(from, id, more, text string) string {
 
 func TestTakeConversation(t *testing.T) {
 	b := newBench(t, "")
-	first := b.take(letter("Taro <taro@customer.test>", "1@c", "", "It is broken."))[0]
+	first := b.take(posted("Taro <taro@customer.test>", "1@c", "", "It is broken."))[0]
 	if first.Outcome != Request || first.Request != "SUP-1" {
 		t.Fatalf("the first mail became %+v", first)
 	}
@@ -165,14 +182,14 @@ func TestTakeConversation(t *testing.T) {
 	if lines[1].MessageID == lines[2].MessageID || lines[0].InReplyTo != "1@c" {
 		t.Errorf("Message-IDs %q and %q, in reply to %q", lines[1].MessageID, lines[2].MessageID, lines[0].InReplyTo)
 	}
-	answer := b.take(letter("Aki <aki@example.com>", "2@a", "In-Reply-To: <"+lines[1].MessageID+">", "Switch it on."))[0]
+	answer := b.take(posted("Aki <aki@example.com>", "2@a", "In-Reply-To: <"+lines[1].MessageID+">", "Switch it on."))[0]
 	if answer.Outcome != Reply || answer.Rule != RuleAgentProof || answer.Request != "SUP-1" {
 		t.Errorf("the answer became %+v", answer)
 	}
 	if got, want := b.outbox()[3:], []string{"answered taro@customer.test", "answered-by ben@example.com"}; !slices.Equal(got, want) {
 		t.Errorf("queued %v, want %v", got, want)
 	}
-	again := b.take(letter("Aki <aki@example.com>", "3@a", "In-Reply-To: <"+lines[1].MessageID+">", "And?"), letter("taro@customer.test", "4@c", "References: <x@y> <"+b.lines()[3].MessageID+">", "Thanks"))
+	again := b.take(posted("Aki <aki@example.com>", "3@a", "In-Reply-To: <"+lines[1].MessageID+">", "And?"), posted("taro@customer.test", "4@c", "References: <x@y> <"+b.lines()[3].MessageID+">", "Thanks"))
 	if again[0].Rule != RuleAgentProof || again[1].Rule != RuleReplyToken {
 		t.Errorf("became %s and %s", again[0].Rule, again[1].Rule)
 	}
@@ -188,8 +205,8 @@ func TestTakeConversation(t *testing.T) {
 
 func TestTakeTwice(t *testing.T) {
 	b := newBench(t, "")
-	same := letter("taro@customer.test", "1@c", "", "It is broken.")
-	entries := b.take(same, "Received: from elsewhere\n"+same, letter("taro@customer.test", "1@c", "", "Other words."))
+	same := posted("taro@customer.test", "1@c", "", "It is broken.")
+	entries := b.take(same, "Received: from elsewhere\n"+same, posted("taro@customer.test", "1@c", "", "Other words."))
 	got := []string{entries[0].Outcome, entries[1].Outcome, entries[2].Outcome}
 	if want := []string{Request, Duplicate, Request}; !slices.Equal(got, want) {
 		t.Errorf("outcomes %v, want %v: the same content by another way is one mail, other content under the same Message-ID is another", got, want)
@@ -205,8 +222,8 @@ func TestTakeTwice(t *testing.T) {
 // One bad mail never stops the others: it is set aside with its raw text.
 func TestTakeSetsAside(t *testing.T) {
 	b := newBench(t, `CREATE TRIGGER poison BEFORE INSERT ON messages WHEN NEW.text LIKE '%poison%' BEGIN SELECT RAISE(ABORT, 'it broke us'); END`)
-	raw := letter("b@customer.test", "2@c", "", "This is poison.")
-	entries := b.take(letter("a@customer.test", "1@c", "", "one"), raw, letter("c@customer.test", "3@c", "", "three"))
+	raw := posted("b@customer.test", "2@c", "", "This is poison.")
+	entries := b.take(posted("a@customer.test", "1@c", "", "one"), raw, posted("c@customer.test", "3@c", "", "three"))
 	got := []string{entries[0].Outcome, entries[1].Outcome, entries[2].Outcome}
 	if want := []string{Request, Quarantined, Request}; !slices.Equal(got, want) {
 		t.Fatalf("outcomes %v, want %v", got, want)
@@ -244,7 +261,7 @@ func TestTakeStopsWhenTheStoreFails(t *testing.T) {
 	if err := b.taker.Store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	taken, err := b.taker.Take(t.Context(), b.desk, b.box, []*Incoming{b.incomingUnpacked(letter("a@customer.test", "1@c", "", "one"))})
+	taken, err := b.taker.Take(t.Context(), b.desk, b.box, []*Incoming{b.incomingUnpacked(posted("a@customer.test", "1@c", "", "one"))})
 	if err == nil || len(taken) != 0 {
 		t.Errorf("a closed store took %v, %v", taken, err)
 	}
@@ -273,7 +290,7 @@ func TestAutomaticMailIsCapped(t *testing.T) {
 	}
 	write := func(n int) {
 		for i := range n {
-			b.take(letter("Storm@customer.test", fmt.Sprintf("%d.%d@c", b.now.Unix(), i), "", "again"))
+			b.take(posted("Storm@customer.test", fmt.Sprintf("%d.%d@c", b.now.Unix(), i), "", "again"))
 		}
 	}
 	write(7)
@@ -301,7 +318,7 @@ func TestAutomaticMailIsCapped(t *testing.T) {
 // causes no mail.
 func TestTakeBounce(t *testing.T) {
 	b := newBench(t, "")
-	b.take(letter("taro@customer.test", "1@c", "", "Hello"))
+	b.take(posted("taro@customer.test", "1@c", "", "Hello"))
 	ack := b.lines()[0]
 	report := "Return-Path: <>\nFrom: MAILER-DAEMON@mx.test\nTo: support@example.com\nSubject: Undelivered Mail Returned to Sender\nMessage-ID: <b1@mx.test>\nMIME-Version: 1.0\n" +
 		"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\nContent-Type: text/plain\n\nNo such user.\n\n--b\nContent-Type: message/delivery-status\n\n" +
@@ -372,8 +389,8 @@ func TestRenderFiles(t *testing.T) {
 // Those in copy get the agent's answer too; we, agents and robots are no participants.
 func TestParticipants(t *testing.T) {
 	b := newBench(t, "")
-	b.take(letter("taro@customer.test", "1@c", "Cc: Hanako <hanako@customer.test>, HELP@example.com, ben@example.com, no-reply@shop.test", "Hello"))
-	b.take(letter("aki@example.com", "2@a", "In-Reply-To: <"+b.lines()[1].MessageID+">", "Answer"))
+	b.take(posted("taro@customer.test", "1@c", "Cc: Hanako <hanako@customer.test>, HELP@example.com, ben@example.com, no-reply@shop.test", "Hello"))
+	b.take(posted("aki@example.com", "2@a", "In-Reply-To: <"+b.lines()[1].MessageID+">", "Answer"))
 	if got, want := b.outbox()[3:], []string{"answered taro@customer.test", "answered hanako@customer.test", "answered-by ben@example.com"}; !slices.Equal(sorted(got), sorted(want)) {
 		t.Errorf("queued %v, want %v", got, want)
 	}
@@ -402,7 +419,7 @@ func sorted(s []string) []string {
 // that somebody made up is as any other.
 func TestOwnMailComesBack(t *testing.T) {
 	b := newBench(t, "")
-	b.take(letter("taro@customer.test", "1@c", "", "Hello"))
+	b.take(posted("taro@customer.test", "1@c", "", "Hello"))
 	r := &Renderer{Store: b.taker.Store, Signer: b.taker.Signer}
 	for _, line := range b.lines() {
 		o, err := r.Render(t.Context(), b.desk, line, 0)
@@ -423,7 +440,7 @@ func TestOwnMailComesBack(t *testing.T) {
 			t.Errorf("our mail %s became %s by %s", line.Event, entry.Outcome, entry.Rule)
 		}
 	}
-	if entry := b.take(letter("taro@customer.test", "2@c", "X-Helpdesk-Loop: 1 made@up aaaaaaaaaaaaaaaa", "Hello again"))[0]; entry.Outcome != Request {
+	if entry := b.take(posted("taro@customer.test", "2@c", "X-Helpdesk-Loop: 1 made@up aaaaaaaaaaaaaaaa", "Hello again"))[0]; entry.Outcome != Request {
 		t.Errorf("a mail with a false mark became %s", entry.Outcome)
 	}
 	if n := len(b.outbox()); n != 6 {
@@ -444,7 +461,7 @@ func TestLargeDuplicateIsNotDeleted(t *testing.T) {
 		return taken[0].Outcome + " " + taken[0].Pending
 	}
 	large := func() *Incoming {
-		in := b.incoming(letter("taro@customer.test", "1@c", "", "the beginning"))
+		in := b.incoming(posted("taro@customer.test", "1@c", "", "the beginning"))
 		in.Raw.Truncated = true
 		return in
 	}
@@ -454,7 +471,7 @@ func TestLargeDuplicateIsNotDeleted(t *testing.T) {
 	if got := pending(large()); got != "duplicate " {
 		t.Errorf("the same large mail again: %q, want it to stay", got)
 	}
-	small := letter("taro@customer.test", "2@c", "", "whole")
+	small := posted("taro@customer.test", "2@c", "", "whole")
 	if got := pending(b.incoming(small)) + ", " + pending(b.incoming(small)); got != "request delete, duplicate delete" {
 		t.Errorf("a small mail twice: %q", got)
 	}
@@ -465,7 +482,7 @@ func TestLargeDuplicateIsNotDeleted(t *testing.T) {
 func TestDuplicateOfIgnoredMailIsNotDeleted(t *testing.T) {
 	b := newBench(t, "")
 	b.desk.After = "delete"
-	news := letter("news@shop.test", "1@c", "Precedence: bulk", "Buy now")
+	news := posted("news@shop.test", "1@c", "Precedence: bulk", "Buy now")
 	for _, want := range []string{Ignored, Duplicate} {
 		taken, err := b.taker.Take(t.Context(), b.desk, b.box, []*Incoming{b.incoming(news)})
 		if err != nil || taken[0].Outcome != want || taken[0].Pending != "" {
@@ -478,12 +495,12 @@ func TestDuplicateOfIgnoredMailIsNotDeleted(t *testing.T) {
 // is still old; a new mail of the same sender is not.
 func TestOldMailComesBack(t *testing.T) {
 	b := newBench(t, "")
-	old := letter("taro@customer.test", "old@c", "", "from last year")
+	old := posted("taro@customer.test", "old@c", "", "from last year")
 	header, _, _ := strings.Cut(old, "\n\n")
 	if err := b.taker.Skip(t.Context(), b.box, []Old{{UID: 900, Size: 1, Header: []byte(header + "\r\n\r\n")}}); err != nil {
 		t.Fatal(err)
 	}
-	taken, err := b.taker.Take(t.Context(), b.desk, b.box, []*Incoming{b.incoming("Received: by the new server\n" + old), b.incoming(letter("taro@customer.test", "new@c", "", "from last year"))})
+	taken, err := b.taker.Take(t.Context(), b.desk, b.box, []*Incoming{b.incoming("Received: by the new server\n" + old), b.incoming(posted("taro@customer.test", "new@c", "", "from last year"))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -508,13 +525,13 @@ func TestOldMailComesBack(t *testing.T) {
 // conversation, for anybody can write it.
 func TestReplyTo(t *testing.T) {
 	b := newBench(t, "")
-	form := b.take(letter("wordpress@example.com", "1@w", "Reply-To: Taro <taro@customer.test>", "by the form"))[0]
+	form := b.take(posted("wordpress@example.com", "1@w", "Reply-To: Taro <taro@customer.test>", "by the form"))[0]
 	request, err := b.taker.Store.RequestByKey(t.Context(), form.Request)
 	if err != nil || request.Requester.Address != "taro@customer.test" || b.outbox()[0] != "received taro@customer.test" {
 		t.Errorf("the form's request is %+v, %v; queued %v", request, err, b.outbox())
 	}
 	for _, forged := range []string{"no-reply@evil.test", "mallory@evil.test", "wordpress@example.com"} {
-		entry := b.take(strings.Replace(letter(forged, "2@"+forged, "Reply-To: taro@customer.test", "let me in"), "Subject: Printer", "Subject: Re: [SUP-1]", 1))[0]
+		entry := b.take(strings.Replace(posted(forged, "2@"+forged, "Reply-To: taro@customer.test", "let me in"), "Subject: Printer", "Subject: Re: [SUP-1]", 1))[0]
 		if entry.Request == "SUP-1" {
 			t.Errorf("%s with the customer's Reply-To joined SUP-1 by %s", forged, entry.Rule)
 		}
@@ -534,7 +551,7 @@ func TestNoSender(t *testing.T) {
 	if err != nil || !strings.Contains(o.Text, "names no sender") || strings.Contains(o.Text, "to answer ;") {
 		t.Errorf("the notice says %v, %v", o, err)
 	}
-	entry := b.take(letter("aki@example.com", "2@a", "In-Reply-To: <"+b.lines()[0].MessageID+">", "Yes."))[0]
+	entry := b.take(posted("aki@example.com", "2@a", "In-Reply-To: <"+b.lines()[0].MessageID+">", "Yes."))[0]
 	if got := b.outbox()[2:]; entry.Outcome != Note || !slices.Equal(got, []string{"not-sent aki@example.com"}) {
 		t.Errorf("the answer became %s, queued %v", entry.Outcome, got)
 	}

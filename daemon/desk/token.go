@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -126,12 +127,70 @@ func (s *Signer) Probe(deskID int64, messageID string, sent time.Time) string {
 // OwnProbe reports whether a loop header is that of a round trip which we made
 // for this desk, and when its mail was sent.
 func (s *Signer) OwnProbe(deskID int64, value string) (sent time.Time, ok bool) {
+	return s.ownProbe("probe", deskID, value)
+}
+
+func (s *Signer) ownProbe(kind string, deskID int64, value string) (sent time.Time, ok bool) {
 	f := strings.Fields(value)
-	if len(f) != 5 || f[0] != "probe" || f[1] != strconv.FormatInt(deskID, 36) || !equal(f[4], s.sign("probe", f[1], f[2], f[3])) {
+	if len(f) != 5 || f[0] != kind || f[1] != strconv.FormatInt(deskID, 36) || !equal(f[4], s.sign(kind, f[1], f[2], f[3])) {
 		return time.Time{}, false
 	}
 	at, err := strconv.ParseInt(f[2], 36, 64)
 	return time.Unix(at, 0), err == nil
+}
+
+// Plus makes the value of our loop header for the second mail of a round trip:
+// the one that goes to the desk's address with a token in it. That it arrives
+// shows that the mail server takes such addresses.
+func (s *Signer) Plus(deskID int64, messageID string, sent time.Time) string {
+	desk, at := strconv.FormatInt(deskID, 36), strconv.FormatInt(sent.Unix(), 36)
+	return "plus " + desk + " " + at + " " + messageID + " " + s.sign("plus", desk, at, messageID)
+}
+
+// OwnPlus is OwnProbe for that mail.
+func (s *Signer) OwnPlus(deskID int64, value string) (sent time.Time, ok bool) {
+	return s.ownProbe("plus", deskID, value)
+}
+
+// AddressToken is what stands behind the + of a desk's address in the Reply-To
+// of customers' mail about a request: whoever answers there has our mail, even
+// where their mail program leaves out the Message-ID. It has at most 29
+// characters, the local part of an address at most 64 (RFC 5321 section
+// 4.5.3.1.1), and no sign that a mail server may take for a separator of its own.
+func (s *Signer) AddressToken(requestID int64) string {
+	id := strconv.FormatInt(requestID, 36)
+	return s.sign("address", id) + id // 80 bits, and in either case of the letters
+}
+
+// PlusAddress is a desk's address with the token of a request in it, as
+// support+TOKEN@example.com.
+func (s *Signer) PlusAddress(set *Settings, requestID int64) string {
+	local, domain, _ := strings.Cut(set.Address, "@")
+	return local + "+" + s.AddressToken(requestID) + "@" + domain
+}
+
+// ReadAddress says which request an address of this desk carries the token of,
+// under any of the desk's own addresses. ok is false for other addresses, and
+// for a token that we did not make.
+func (s *Signer) ReadAddress(a mail.Address, set *Settings) (requestID int64, ok bool) {
+	own, tag := withoutTag(a)
+	const signature = 16 // characters of 80 bits
+	if len(tag) <= signature || !slices.ContainsFunc(append([]string{set.Address, set.Sender.Address}, set.Aliases...), func(o string) bool {
+		return own == mail.Address{Address: o}.Key()
+	}) {
+		return 0, false
+	}
+	id := tag[signature:]
+	requestID, err := strconv.ParseInt(id, 36, 64)
+	return requestID, err == nil && equal(tag[:signature], s.sign("address", id))
+}
+
+// withoutTag is the key of an address without what stands behind the first +
+// of its local part, and that.
+func withoutTag(a mail.Address) (key, tag string) {
+	local, domain, _ := strings.Cut(a.Key(), "@")
+	local, tag, _ = strings.Cut(local, "+")
+	return local + "@" + domain, tag
 }
 
 func equal(a, b string) bool { return hmac.Equal([]byte(a), []byte(b)) }

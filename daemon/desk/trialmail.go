@@ -20,6 +20,20 @@ func ProbeMail(s *Settings, signer *Signer, now time.Time) (*mail.Outgoing, erro
 	return trialMail("probe", s, s.Address, now, func(id string) string { return signer.Probe(s.ID, id, now) })
 }
 
+// plusWord stands behind the + in the address of PlusMail.
+const plusWord = "hdprobe"
+
+// PlusMail writes a second mail of a round trip, to the desk's address with a
+// word behind a +: where it arrives, the tokens of requests can stand there. It
+// is nil for an address that has a + already.
+func PlusMail(s *Settings, signer *Signer, now time.Time) (*mail.Outgoing, error) {
+	local, domain, _ := strings.Cut(s.Address, "@")
+	if strings.Contains(local, "+") {
+		return nil, nil
+	}
+	return trialMail("probe", s, local+"+"+plusWord+"@"+domain, now, func(id string) string { return signer.Plus(s.ID, id, now) })
+}
+
 func trialMail(event string, s *Settings, to string, now time.Time, mark func(id string) string) (*mail.Outgoing, error) {
 	word := rand.Text()[:12]
 	_, domain, _ := strings.Cut(s.Address, "@")

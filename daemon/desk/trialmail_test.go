@@ -75,12 +75,12 @@ func TestForgedProbe(t *testing.T) {
 		strings.Replace(b.taker.Signer.Loop(b.desk.ID, "x@example.com"), "1 x", "probe 1 0 x", 1),
 	}
 	for i, mark := range marks {
-		entry := b.take(letter("mallory@evil.test", string(rune('a'+i))+"@evil", "X-Helpdesk-Loop: "+mark, "Hello"))[0]
+		entry := b.take(posted("mallory@evil.test", string(rune('a'+i))+"@evil", "X-Helpdesk-Loop: "+mark, "Hello"))[0]
 		if entry.Outcome != Request {
 			t.Errorf("a mail with the mark %q became %s by %s", mark, entry.Outcome, entry.Rule)
 		}
 	}
-	if entry := b.take(letter("mallory@evil.test", "z@evil", "X-Helpdesk-Loop: "+real, "Hello"))[0]; entry.Outcome != Probe {
+	if entry := b.take(posted("mallory@evil.test", "z@evil", "X-Helpdesk-Loop: "+real, "Hello"))[0]; entry.Outcome != Probe {
 		t.Errorf("a true mark is not known: %s by %s", entry.Outcome, entry.Rule)
 	}
 }
@@ -88,7 +88,7 @@ func TestForgedProbe(t *testing.T) {
 // A mail of which we do not have the whole text is not deleted, whatever mark it bears.
 func TestLargeProbeStays(t *testing.T) {
 	b := newBench(t, "")
-	in := b.incoming(letter("support@example.com", "1@x", "X-Helpdesk-Loop: "+b.taker.Signer.Probe(b.desk.ID, "1@x", b.now), "Hello"))
+	in := b.incoming(posted("support@example.com", "1@x", "X-Helpdesk-Loop: "+b.taker.Signer.Probe(b.desk.ID, "1@x", b.now), "Hello"))
 	in.Raw.Truncated = true
 	taken, err := b.taker.Take(t.Context(), b.desk, b.box, []*Incoming{in})
 	if err != nil || taken[0].Outcome != Probe || taken[0].Pending != "" {
