@@ -87,7 +87,7 @@ func (d *daemon) newAlarms() *alarms {
 		store: d.store, signer: d.signer, health: d.health, now: d.Now, wait: d.wait, log: d.Logger,
 		queued: func() { d.taken(true) },
 	}
-	if d.Config.Admin != "" {
+	if d.Config.Admin != "" && d.Config.Notify.Failures {
 		a.admin = mail.Address{Address: d.Config.Admin}
 	}
 	relays := make(map[string]int)
@@ -185,7 +185,7 @@ func (a *alarms) watch() {
 			if !p.Told {
 				p.Failure = h
 			}
-		case p != nil && h.State == stateOK && p.Until.IsZero():
+		case p != nil && working(h.State) && p.Until.IsZero():
 			p.Until = h.Since
 		}
 	}

@@ -38,7 +38,7 @@ func newAlarmInstallation(t *testing.T) *alarmInstallation {
 	a := &alarmInstallation{installation: newInstallation(t), loops: 2}
 	a.rcpt.Store(func(string, string) error { return nil })
 	a.relay = newRelay(t, loopback.Options{OnRcpt: func(from, to string) error { return a.rcpt.Load().(func(string, string) error)(from, to) }})
-	a.more = `admin = "admin@example.com"`
+	a.more = "admin = \"admin@example.com\"\nnotify.weekly = false"
 	a.installation.relay = relayLines(a.relay)
 	return a
 }

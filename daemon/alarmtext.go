@@ -55,7 +55,7 @@ func (d *daemon) words(subject string, h store.Health) ui.PartStatus {
 		of := faultStatus(fault, lang)
 		p.Cause, p.Title, p.Text, p.ServerText, p.Remedy = of.Cause, of.Title, "", "", of.Remedy
 	}
-	if h.State == stateStopped && h.Step != "" {
+	if h.State == stateStopped && h.Step != "" && d.health.fault(subject) == nil { // by a server's answer, not by a fault
 		p.Remedy = append(p.Remedy, stoppedWords(lang))
 	}
 	return p

@@ -88,7 +88,11 @@ func (c *collector) setAside(ctx context.Context, box store.Mailbox, chunk []fet
 		if l.UID != uid {
 			continue
 		}
-		if err := c.taker.SetAside(ctx, box, desk.Unfetched{UID: uid, Size: l.Size, Offset: offset, Why: why, Before: c.aside[uid]}); err != nil {
+		before := c.aside[uid]
+		if w, ok := c.wanted[uid]; ok {
+			before.LedgerID = w.line // it has its line already
+		}
+		if err := c.taker.SetAside(ctx, box, desk.Unfetched{UID: uid, Size: l.Size, Offset: offset, Why: why, Before: before}); err != nil {
 			return fmt.Errorf("setting aside the mail with UID %d: %w", uid, err)
 		}
 		c.log.Warn("mail set aside", "mailbox", c.subject, "uid", uid, "offset", offset, "reason", why)

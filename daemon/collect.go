@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
+	"sync/atomic"
 	"time"
 
 	"helpdesk/daemon/desk"
@@ -23,12 +23,17 @@ type collector struct {
 	fetch    fetch.Settings                 // of the present session
 	poll     time.Duration
 	process  bool // backlog = "process": the first start takes the old mail too
+	imports  bool // backlog = "import": it takes the old mail, and tells nobody
 	store    *store.Store
 	taker    *desk.Taker
 	health   *health
 	now      func() time.Time
 	log      *slog.Logger
 	taken    func(queued bool) // called after each commit
+	kick     chan struct{}     // ends the wait for news
+	observer *observer         // nil: the desk is live
+	shadow   string            // file of the store for what is observed
+	face     *face             // by which two desks with one mailbox show; nil: there is no other desk
 	account  *account
 	certs    *certificates
 	subject  string // of the health table
@@ -47,6 +52,13 @@ type collector struct {
 	aside    map[uint32]store.Position // mails set aside that are tried again in this round
 	old      []uint32                  // mails of before the first start, still to be recorded; nil: not listed yet
 	careful  bool                      // one mail a command: the last fetch broke, nobody knows at which mail
+
+	wishes     []wish            // mails that people want and that are still to be fetched; nil: not asked for
+	wanted     map[uint32]wish   // those that are being fetched
+	unsettled  bool              // what was observed is still to be listed, see settle
+	reconciled time.Time         // when the mailbox was last compared with the ledger; zero: not read yet, or never
+	uniqueIDs  map[uint32]string // of a POP3 maildrop, by number
+	box        atomic.Int64      // the mailbox in the store; 0: not reached yet. The page reads it
 }
 
 // lastsFor is how long a session must last before the next one may follow at
@@ -61,15 +73,31 @@ const idleLosses = 3
 // another after a pause, when the account may be tried.
 func (c *collector) run(ctx context.Context) error {
 	c.health.begin(ctx, c.subject)
+	defer c.observer.close(c.log)
+	if err := c.tidyObserved(ctx); err != nil {
+		return err
+	}
 	var at time.Time // not tried before
 	for {
+		if c.account.resting() {
+			c.face.tried()
+		}
 		if err := c.account.admit(ctx, at); err != nil {
 			return err
 		}
 		c.attempts.worked = c.attempts.worked || c.account.worked()
 		err := c.session(ctx)
+		c.face.tried()
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if fault := sameMailboxFault(err); fault != nil {
+			c.health.stop(ctx, c.subject, fault)
+			if err := c.account.wait(ctx, sameMailboxPause, c.account.kick); err != nil {
+				return err
+			}
+			at = time.Time{}
+			continue
 		}
 		if errors.Is(err, errSparing) {
 			at = c.now().Add(max(c.poll, sparingPoll))
@@ -106,9 +134,17 @@ var errSparing = errors.New("the connection is closed until the next look for ma
 
 // session is one connection, from log-in to its failure.
 func (c *collector) session(ctx context.Context) (err error) {
+	ctx, end := context.WithCancelCause(ctx)
+	defer func() {
+		if fault := sameMailboxFault(context.Cause(ctx)); fault != nil {
+			err = fault // another desk found out while we were busy
+		}
+		end(nil)
+	}()
 	if c.fetch, err = c.settings(); err != nil {
 		return err
 	}
+	c.fetch.ReadOnly = c.observer != nil
 	c.fetch.NoIdle = c.fetch.NoIdle || c.idleLost >= idleLosses
 	c.fetch.Numbers = c.number
 	c.fetch.Trace = c.account.trace(ctx, c.noting(c.certs.noteFor(c.subject)))
@@ -125,9 +161,12 @@ func (c *collector) session(ctx context.Context) (err error) {
 	defer s.Close()
 	stop := context.AfterFunc(ctx, func() { s.Close() })
 	defer stop()
-	c.old = nil
+	c.old, c.wishes = nil, nil
 	c.account.signedIn(ctx)
 	opened := c.now()
+	if err := c.introduce(ctx, s, end); err != nil {
+		return err
+	}
 	box, err := c.begin(ctx, s)
 	if err != nil {
 		return err
@@ -139,15 +178,15 @@ func (c *collector) session(ctx context.Context) (err error) {
 		if c.now().Sub(opened) >= lastsFor {
 			c.attempts.reset()
 		}
-		c.health.ok(ctx, c.subject, c.now().Add(c.poll))
-		if !box.SkipDone {
-			continue // old mail is recorded in batches between looks for new mail
+		c.works(ctx)
+		if !box.SkipDone || len(c.wishes) > 0 {
+			continue // old mail is recorded or taken in batches between looks for new mail
 		}
 		if c.now().Before(c.sparing) {
 			c.attempts.reset()
 			return errSparing
 		}
-		if err := s.Wait(ctx, c.rest(s)); err != nil {
+		if err := c.pause(ctx, s); err != nil {
 			return err
 		}
 		if s.State().UIDValidity != box.UIDValidity { // by POP3 this was another session
@@ -158,14 +197,55 @@ func (c *collector) session(ctx context.Context) (err error) {
 	}
 }
 
+// works notes that the mailbox was just looked into with success.
+func (c *collector) works(ctx context.Context) {
+	next := c.now().Add(c.poll)
+	if c.observer != nil {
+		c.health.observing(ctx, c.subject, next)
+		return
+	}
+	c.health.ok(ctx, c.subject, next)
+}
+
+// pause waits for news, for the next look, or until somebody wants a look now.
+// Where the provider counts the log-ins of POP3, people wait for the next one.
+func (c *collector) pause(ctx context.Context, s fetch.Session) error {
+	waiting, stop := context.WithCancel(ctx)
+	kick := c.kick
+	if c.maildrop() && c.logins > 0 {
+		kick = nil
+	}
+	kicked, over := false, make(chan struct{})
+	go func() {
+		defer close(over)
+		select {
+		case <-kick:
+			kicked = true
+			stop()
+		case <-waiting.Done():
+		}
+	}()
+	err := s.Wait(waiting, c.rest(s))
+	stop()
+	<-over
+	if kicked && ctx.Err() == nil && !s.Broken() && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
 // sweepEvery is how often the whole mailbox is compared with the positions, and
 // not only what lies above the last one: a listing may leave a mail out.
 const sweepEvery = time.Hour
 
-// round takes what is new, and records some of the old mail while that is not
-// done. Mail that the server listed and did not send is asked for again.
+// round takes what is new, then some of what people want, and records some of
+// the old mail while that is not done. Mail that the server listed and did not
+// send is asked for again.
 func (c *collector) round(ctx context.Context, s fetch.Session, box *store.Mailbox) error {
 	began := c.now()
+	if err := c.reconcile(ctx, s, box); err != nil {
+		return err
+	}
 	from := max(box.NextUID, 1)
 	sweep := began.Sub(c.swept) >= sweepEvery
 	if sweep {
@@ -202,133 +282,17 @@ func (c *collector) round(ctx context.Context, s fetch.Session, box *store.Mailb
 	if sweep {
 		c.swept = began
 	}
-	if !box.SkipDone {
-		if err := c.skipSome(ctx, s, box); err != nil {
+	if next != box.NextUID {
+		box.NextUID = next
+		if err := c.saveMailbox(ctx, *box); err != nil {
 			return err
 		}
 	}
-	if next != box.NextUID {
-		box.NextUID = next
-		return c.saveMailbox(ctx, *box)
+	if !box.SkipDone {
+		return c.skipSome(ctx, s, box)
 	}
-	return nil
-}
-
-func (c *collector) saveMailbox(ctx context.Context, box store.Mailbox) error {
-	if err := c.store.Write(ctx, func(tx *store.Tx) error { return tx.SaveMailbox(box) }); err != nil {
-		return fmt.Errorf("keeping the mailbox's state: %w", err)
+	if err := c.settle(ctx, *box); err != nil {
+		return err
 	}
-	return nil
-}
-
-// unknown are the listed mails without a position, and not older than the
-// first start.
-func (c *collector) unknown(ctx context.Context, box store.Mailbox, listed []fetch.Listed, from uint32) ([]fetch.Listed, error) {
-	if len(listed) == 0 {
-		return nil, nil
-	}
-	known, err := c.store.KnownUIDs(ctx, box.ID, box.UIDValidity, from)
-	if err != nil {
-		return nil, fmt.Errorf("reading positions: %w", err)
-	}
-	var fresh []fetch.Listed
-	for _, l := range listed {
-		for len(known) > 0 && known[0] < l.UID {
-			known = known[1:]
-		}
-		if (len(known) == 0 || known[0] != l.UID) && l.UID >= box.SkipBelow {
-			fresh = append(fresh, l)
-		}
-	}
-	return fresh, nil
-}
-
-// listedAgain finds which mails set aside are still in the mailbox.
-func (c *collector) listedAgain(ctx context.Context, s fetch.Session, retries []store.Position) ([]fetch.Listed, error) {
-	var again []fetch.Listed
-	c.aside = make(map[uint32]store.Position, len(retries))
-	for _, p := range retries {
-		c.aside[p.UID] = p
-		listed, err := s.List(ctx, p.UID)
-		if err != nil {
-			return nil, err
-		}
-		if len(listed) > 0 && listed[0].UID == p.UID {
-			again = append(again, listed[0])
-		} else if s.State().Partial {
-			continue // it may be listed another time
-		} else if err := c.store.Write(ctx, func(tx *store.Tx) error {
-			return tx.SetRetry(p.MailboxID, p.UIDValidity, p.UID, time.Time{}, p.Breaks)
-		}); err != nil {
-			return nil, fmt.Errorf("forgetting a mail that is gone: %w", err)
-		}
-	}
-	return again, nil
-}
-
-// Bounds of one FETCH command: between commands the server is told what is
-// committed, so a chunk also bounds how much is told late.
-const (
-	chunkMails = 500
-	chunkBytes = 32 << 20
-)
-
-// take fetches mails and takes them, chunk by chunk. It returns those that the
-// server listed and did not send.
-func (c *collector) take(ctx context.Context, s fetch.Session, box store.Mailbox, mails []fetch.Listed) (missing []uint32, err error) {
-	if len(mails) == 0 {
-		return nil, nil
-	}
-	c.partial = s.State().Partial
-	p := c.startPipeline(ctx, box)
-	defer func() {
-		if stopErr := p.stop(); err == nil {
-			err = stopErr
-		}
-		if err == nil {
-			err = c.tellTaken(ctx, s, box, p.committed())
-		}
-	}()
-	// Suspects last: what breaks the connection must not keep the others away.
-	slices.SortStableFunc(mails, func(a, b fetch.Listed) int { return c.breaks[a.UID].count - c.breaks[b.UID].count })
-	for len(mails) > 0 {
-		n := c.chunk(mails)
-		lost, err := s.Fetch(ctx, mails[:n], p.add)
-		if err != nil {
-			p.drain()
-			if cause := context.Cause(p.ctx); cause != nil {
-				return nil, cause // the store failed, not the server
-			}
-			c.came += len(p.committed()) // they came through; the server is told in the next session
-			return nil, c.broke(ctx, box, mails[:n], err)
-		}
-		if cause := context.Cause(p.ctx); cause != nil {
-			return nil, cause
-		}
-		lost, err = c.unsent(ctx, box, mails[:n], lost)
-		if err != nil {
-			return nil, err
-		}
-		missing = append(missing, lost...)
-		if err := c.tellTaken(ctx, s, box, p.committed()); err != nil {
-			return nil, err
-		}
-		mails = mails[n:]
-	}
-	c.careful = false
-	return missing, nil
-}
-
-// chunk is how many of the mails the next command asks for.
-func (c *collector) chunk(mails []fetch.Listed) int {
-	if c.careful {
-		return 1
-	}
-	var bytes int64
-	for i, m := range mails {
-		if bytes += m.Size; i > 0 && (bytes > chunkBytes || i >= chunkMails || c.breaks[m.UID].count > 0) {
-			return i
-		}
-	}
-	return len(mails)
+	return c.takeWanted(ctx, s, *box)
 }

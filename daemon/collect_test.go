@@ -176,7 +176,7 @@ func newIntake(t *testing.T, after string) *intake {
 	}
 	s := &desk.Settings{
 		Key: "SUP", Name: "Support", Address: "support@example.com", Sender: mail.Address{Address: "support@example.com"},
-		After: after, MoveTo: "Helpdesk", Type: "Email request",
+		After: after, MoveTo: "Helpdesk", Type: desk.RequestType{Name: "Email request"}, PublicSignup: true,
 	}
 	if err := i.store.Write(t.Context(), func(tx *store.Tx) error {
 		d, err := tx.EnsureDesk(s.Address, s.Key, s.Name)

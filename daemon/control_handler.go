@@ -47,6 +47,7 @@ func (d *daemon) controlHandler(listen string) http.Handler {
 		d.answer(w, OpenAnswer{Link: d.page.SignInLink(d.pageURL(listen))})
 	})
 	mux.HandleFunc("POST "+TestedPath, d.testedElsewhere)
+	mux.HandleFunc("POST "+ActPath, d.actHandler)
 	mux.HandleFunc("GET "+StatusPath, func(w http.ResponseWriter, r *http.Request) {
 		status, err := d.status(r.Context())
 		if err != nil {

@@ -72,12 +72,14 @@ type daemon struct {
 	salt     []byte              // of what tells settings of accounts apart
 	certs    *certificates
 	alarms   *alarms
+	faces    *faces // of the desks' mailboxes
 	pageLink string // of the page, for mail
 	tokens   *tokens
 	consents *consents
 	deliver  []*deliverer
 	newMail  chan struct{} // wakes the search index
 	page     *ui.Server
+	acts     *Acts
 	spoolDir string
 
 	// tokensFor stands for tokens in a process beside the daemon.
@@ -113,7 +115,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer lock.Release()
-	d := &daemon{Options: o, started: o.Now(), super: &supervisor{log: o.Logger}, newMail: make(chan struct{}, 1), fuses: make(map[string]*fuse), accounts: make(map[string]*account), certs: &certificates{}}
+	d := &daemon{Options: o, started: o.Now(), super: &supervisor{log: o.Logger}, newMail: make(chan struct{}, 1), fuses: make(map[string]*fuse), accounts: make(map[string]*account), certs: &certificates{}, faces: &faces{}}
 	if d.spoolDir, err = sweepSpool(dir); err != nil {
 		return err
 	}
@@ -185,7 +187,16 @@ func (d *daemon) prepare(ctx context.Context) error {
 		one.ids = append(one.ids, r.settings.ID)
 	}
 	d.alarms = d.newAlarms()
+	d.acts = d.newActs(d.settingsOfAll())
 	return nil
+}
+
+// settingsOfAll are the settings of all desks.
+func (d *daemon) settingsOfAll() (all []*desk.Settings) {
+	for _, r := range d.desks {
+		all = append(all, r.settings)
+	}
+	return all
 }
 
 // signingKeyName is where the store has the key of our Message-IDs.
@@ -219,7 +230,9 @@ func (d *daemon) signingKey(ctx context.Context) (*desk.Signer, error) {
 	return desk.NewSigner(key)
 }
 
-func (d *daemon) prepareDesk(ctx context.Context, c *config.Desk) (*runningDesk, error) {
+// ensureDesk makes a desk known to the store and returns what deciding and
+// writing need to know of it.
+func (d *daemon) ensureDesk(ctx context.Context, c *config.Desk) (*desk.Settings, error) {
 	var stored store.Desk
 	if err := d.store.Write(ctx, func(tx *store.Tx) (err error) {
 		stored, err = tx.EnsureDesk(c.Address, c.Key, c.Name)
@@ -227,10 +240,20 @@ func (d *daemon) prepareDesk(ctx context.Context, c *config.Desk) (*runningDesk,
 	}); err != nil {
 		return nil, fmt.Errorf("preparing desk %q: %w", c.Name, err)
 	}
-	s := d.deskSettings(stored.ID, c)
+	return d.deskSettings(stored.ID, c), nil
+}
+
+func (d *daemon) prepareDesk(ctx context.Context, c *config.Desk) (*runningDesk, error) {
+	s, err := d.ensureDesk(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	var faults []config.Fault
+	s.Texts, faults = ownTexts(d.Config, c, s)
+	c.Closed = append(c.Closed, faults...)
 	relay := "relay"
 	if c.OwnRelay {
-		relay = "relay:" + strconv.FormatInt(stored.ID, 10)
+		relay = "relay:" + strconv.FormatInt(s.ID, 10)
 	}
 	r := &runningDesk{conf: c, settings: s, relay: relay}
 	if len(c.Closed) == 0 {
@@ -240,12 +263,12 @@ func (d *daemon) prepareDesk(ctx context.Context, c *config.Desk) (*runningDesk,
 }
 
 func (d *daemon) newDeliverer(r *config.Relay, subject string) *deliverer {
-	f := &fuse{perMinute: r.MaxPerMinute, now: d.Now}
+	f := &fuse{perMinute: r.MaxPerMinute, now: d.Now, pauses: d.wait}
 	d.fuses[subject] = f
 	return &deliverer{
 		desks:    make(map[int64]*desk.Settings),
 		settings: func() (send.Settings, error) { return d.relaySettings(r) },
-		store:    d.store, renderer: &desk.Renderer{Store: d.store, Signer: d.signer, Alarm: d.alarmText}, health: d.health, fuse: f,
+		store:    d.store, renderer: &desk.Renderer{Store: d.store, Signer: d.signer, Alarm: d.alarmText, Weekly: d.weeklyText, News: d.newsText}, health: d.health, fuse: f,
 		account: d.newAccount(subject, &r.Server, r.Anonymous), certs: d.certs, attempts: backoff{provider: r.Provider()},
 		now: d.Now, wait: d.wait, log: d.Logger, kick: make(chan struct{}, 1), subject: subject,
 	}
@@ -257,15 +280,23 @@ func (d *daemon) newCollector(r *runningDesk) *collector {
 	if p, ok := provider.Named(m.Provider()); ok && m.Protocol == config.POP3 {
 		logins = p.PollPOP3
 	}
-	return &collector{
+	c := &collector{
 		desk:     r.settings,
 		settings: func() (fetch.Settings, error) { return d.mailboxSettings(m) },
-		poll:     time.Duration(m.Poll), process: m.Backlog == config.BacklogProcess,
-		store: d.store, taker: &desk.Taker{Store: d.store, Signer: d.signer, Now: d.Now}, health: d.health,
+		poll:     time.Duration(m.Poll), process: m.Backlog == config.BacklogProcess, imports: m.Backlog == config.BacklogImport,
+		store: d.store, taker: &desk.Taker{Store: d.store, Signer: d.signer, Now: d.Now, Spool: d.spoolDir}, health: d.health,
 		account: d.newAccount(r.mailbox(), &m.Server, false), certs: d.certs, attempts: backoff{provider: m.Provider()},
 		now: d.Now, log: d.Logger, subject: r.mailbox(), breaks: make(map[uint32]breakage),
-		taken: d.taken, logins: logins,
+		taken: d.taken, logins: logins, kick: make(chan struct{}, 1),
 	}
+	if len(d.Config.Desks) > 1 {
+		c.face = d.faces.add(r.conf.Name)
+	}
+	c.shadow = ObservePath(d.Config.DataDir, r.settings.ID)
+	if r.conf.Mode == config.ModeObserve {
+		c.observer = &observer{home: d.store}
+	}
+	return c
 }
 
 // taken is called after each commit of a collector.
@@ -285,8 +316,9 @@ func (d *daemon) serve(ctx context.Context, listener net.Listener) error {
 	trials := d.newTrials()
 	d.page, err = ui.New(ui.Deps{
 		Tests: &ui.Tests{Targets: trials.Targets, Run: trials.Run}, Authorize: d.consents.pages(),
-		Store: d.store, Status: d.status, Healthy: d.super.healthy, Lang: d.Config.Language, Now: d.Now,
-		Logger: d.Logger, Listen: listener.Addr().String(), BaseURL: d.Config.UI.BaseURL,
+		Store: d.store, Status: d.status, Healthy: d.super.healthy, Lang: d.Config.Language, Now: d.Now, Act: d.acts.Do, Observed: d.observedStore,
+		WhyDesks: WhyDesks(d.Config),
+		Logger:   d.Logger, Listen: listener.Addr().String(), BaseURL: d.Config.UI.BaseURL,
 	})
 	if err != nil {
 		return fmt.Errorf("preparing the page: %w", err)
@@ -313,6 +345,7 @@ func (d *daemon) serve(ctx context.Context, listener net.Listener) error {
 	}
 	d.super.start(ctx, "index", d.index)
 	d.super.start(ctx, "alarms", d.alarms.run)
+	d.super.start(ctx, "housekeeping", d.newHousekeeping().run)
 	d.super.start(ctx, "page", func(ctx context.Context) error { return servePage(ctx, listener, d.page.Handler()) })
 	base := "http://" + listener.Addr().String()
 	d.Logger.Info("running", "version", d.Version, "page", base, "desks", len(d.desks))
@@ -341,33 +374,4 @@ func servePage(ctx context.Context, listener net.Listener, handler http.Handler)
 	}
 	<-ctx.Done()
 	return ctx.Err()
-}
-
-// index keeps the search index up with the messages. It waits until a burst
-// of mail is over, so that taking mail is never slowed by it.
-func (d *daemon) index(ctx context.Context) error {
-	const batch, quiet, most = 100, 2 * time.Second, time.Minute
-	for {
-		for {
-			n, err := d.store.IndexNext(ctx, batch)
-			if err != nil {
-				return fmt.Errorf("indexing messages for the search: %w", err)
-			}
-			if n < batch {
-				break
-			}
-		}
-		if err := wait(ctx, time.Hour, d.newMail); err != nil {
-			return err
-		}
-		for waited := time.Duration(0); waited < most; waited += quiet {
-			if err := wait(ctx, quiet, nil); err != nil {
-				return err
-			}
-			if len(d.newMail) == 0 {
-				break
-			}
-			<-d.newMail
-		}
-	}
 }

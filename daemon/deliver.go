@@ -211,7 +211,7 @@ func (d *deliverer) connect(ctx context.Context) error {
 // one sends one line and records what came of it.
 func (d *deliverer) one(ctx context.Context, line store.OutboxLine) error {
 	s := d.desks[line.DeskID]
-	if line.Event != desk.EventAlarm { // a bounce must not keep the next alarm away
+	if !desk.ToAdmin(line.Event) { // a bounce must not keep the next alarm away
 		suspended, err := d.store.SuspendedAt(ctx, line.To.Key())
 		if err != nil {
 			return fmt.Errorf("looking up suspended addresses: %w", err)

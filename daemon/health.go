@@ -21,6 +21,8 @@ const (
 	stateFailing = "failing" // tried again by itself
 	stateStopped = "stopped" // a person must act
 	stateOff     = "off"     // switched off in the configuration
+
+	stateObserving = "observing" // it works, and is only looked at
 )
 
 // stepStore is the step of a failure of this computer, beside those of package mail.
@@ -73,6 +75,9 @@ func (h *health) load(ctx context.Context) error {
 // broken reports whether a state is one of something that does not work.
 func broken(state string) bool { return state == stateFailing || state == stateStopped }
 
+// working reports whether a state is one of something that works.
+func working(state string) bool { return state == stateOK || state == stateObserving }
+
 // begin is the start of a part: it waits for its first result, unless it failed
 // when the last run ended.
 func (h *health) begin(ctx context.Context, subject string) {
@@ -89,6 +94,11 @@ func (h *health) set(ctx context.Context, subject, state string) {
 // ok records a success and when the next attempt is due.
 func (h *health) ok(ctx context.Context, subject string, next time.Time) {
 	h.change(ctx, store.Health{Subject: subject, State: stateOK, LastPoll: h.now(), NextPoll: next})
+}
+
+// observing is ok for a mailbox that is only looked at.
+func (h *health) observing(ctx context.Context, subject string, next time.Time) {
+	h.change(ctx, store.Health{Subject: subject, State: stateObserving, LastPoll: h.now(), NextPoll: next})
 }
 
 // fail records a failure and when it is tried again.

@@ -26,7 +26,7 @@ func (c *collector) number(ctx context.Context, mails []fetch.UniqueID, partial 
 		listed[i] = store.UniqueID(m)
 	}
 	var n store.UniqueIDs
-	err := c.store.Write(ctx, func(tx *store.Tx) error {
+	err := c.home().Write(ctx, func(tx *store.Tx) error {
 		box, err := c.mailbox(tx)
 		if err == nil {
 			n, err = tx.NumberUniqueIDs(box.ID, listed, partial)
@@ -35,6 +35,10 @@ func (c *collector) number(ctx context.Context, mails []fetch.UniqueID, partial 
 	})
 	if err != nil {
 		return fetch.Numbering{}, fmt.Errorf("keeping the unique-ids: %w", err)
+	}
+	c.uniqueIDs = make(map[uint32]string, len(mails))
+	for i, uid := range n.UIDs {
+		c.uniqueIDs[uid] = mails[i].ID
 	}
 	return fetch.Numbering(n), nil
 }

@@ -56,9 +56,13 @@ type officeSettings struct {
 	Idle                 bool
 	Language             string
 	Agents               []string
+	Top                  string // lines before [ui]
+	Desk                 string // more lines of the desk
+	More                 string // at the end of the file
 }
 
 const officeConfig = `data_dir = "data"
+{{.Top}}
 [ui]
 listen = "127.0.0.1:0"
 [relay]
@@ -82,6 +86,7 @@ key = "SUP"
 address = "support@mail.test"
 language = "{{.Language}}"
 agents = [{{range .Agents}}"{{.}}@mail.test", {{end}}]
+{{.Desk}}
   [desk.mailbox]
 {{if .Protocol}}  protocol = "{{.Protocol}}"
 {{end}}  host = "{{.IMAPHost}}"
@@ -95,11 +100,11 @@ agents = [{{range .Agents}}"{{.}}@mail.test", {{end}}]
   poll = "{{.Poll}}"
   idle = {{.Idle}}
   max_size = "{{.MaxSize}}"
-`
+{{.More}}`
 
 var officeUsers = []loopback.HostUser{
 	{Address: "support@mail.test", Password: "secret"}, {Address: "aki@mail.test", Password: "secret"}, {Address: "ben@mail.test", Password: "secret"},
-	{Address: "taro@customer.test", Password: "secret"}, {Address: "jiro@customer.test", Password: "secret"}, {Address: "mallory@customer.test", Password: "secret"},
+	{Address: "sales@mail.test", Password: "secret"}, {Address: "taro@customer.test", Password: "secret"}, {Address: "jiro@customer.test", Password: "secret"}, {Address: "mallory@customer.test", Password: "secret"},
 }
 
 // newOffice starts the mail servers and writes the configuration; change sees
@@ -139,6 +144,23 @@ func split(t *testing.T, addr string) (host, port string) {
 		t.Fatal(err)
 	}
 	return host, port
+}
+
+// config and write read and write the configuration as a text.
+func (o *office) config() string {
+	o.t.Helper()
+	b, err := os.ReadFile(o.configPath())
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return string(b)
+}
+
+func (o *office) write(text string) {
+	o.t.Helper()
+	if err := os.WriteFile(o.configPath(), []byte(text), 0o600); err != nil {
+		o.t.Fatal(err)
+	}
 }
 
 func (o *office) configPath() string { return filepath.Join(o.dir, "helpdesk.toml") }

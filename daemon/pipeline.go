@@ -81,8 +81,7 @@ func (p *pipeline) prepare() {
 	for m := range p.work {
 		m.in, m.err = p.c.taker.Prepare(m.raw)
 		if m.err == nil {
-			m.in.Entry = p.c.aside[m.raw.UID].LedgerID
-			m.in.Old = p.c.partial && !p.c.process && old(m.in, p.box.OpenedAt)
+			p.c.describe(m.in, p.box)
 		}
 		close(m.ready)
 	}
@@ -124,7 +123,11 @@ func (p *pipeline) takeBatch(batch []*pending) {
 		}
 		mails = append(mails, m.in)
 	}
-	taken, err := p.c.taker.Take(p.ctx, p.c.desk, p.box, mails)
+	if fault := p.c.recognise(p.ctx, mails); fault != nil {
+		p.cancel(fault)
+		return
+	}
+	taken, err := p.c.takeMails(p.ctx, p.box, mails)
 	queued := false
 	for _, t := range taken {
 		queued = queued || t.Queued

@@ -293,7 +293,7 @@ func TestFuseHoldsTheThirdMail(t *testing.T) {
 	// The fuse looks at the clock twice for each mail that goes out. At the
 	// fifth look it holds the third mail, and we stop waiting for it.
 	looks := 0
-	p.d.fuse = &fuse{perMinute: 2, now: func() time.Time {
+	p.d.fuse = &fuse{perMinute: 2, pauses: wait, now: func() time.Time {
 		if looks++; looks == 5 {
 			cancel()
 		}

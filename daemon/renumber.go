@@ -54,7 +54,13 @@ func (c *collector) renumbered(ctx context.Context, s fetch.Session, box store.M
 	if err := r.forgetPending(ctx); err != nil {
 		return box, err
 	}
+	unfinished := !box.SkipDone
 	box.UIDValidity, box.SkipBelow, box.SkipDone, box.NextUID = state.UIDValidity, 0, true, 1
+	if unfinished { // all old mail that lies there has its line now
+		if err := c.importOld(ctx, box); err != nil {
+			return box, err
+		}
+	}
 	return box, c.saveMailbox(ctx, box)
 }
 

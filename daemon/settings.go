@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"strings"
+	"time"
 
 	"helpdesk/daemon/config"
 	"helpdesk/daemon/desk"
@@ -14,12 +15,19 @@ import (
 // Each part is given its own settings, never the whole configuration. They are
 // made here, for the daily work and for tests by a person alike.
 
-// deskSettings is a desk of the configuration as deciding and writing need it.
+// deskSettings is a desk of the configuration as deciding and writing need it,
+// without texts of its own: see ownTexts.
 func (d *daemon) deskSettings(id int64, c *config.Desk) *desk.Settings {
 	s := &desk.Settings{
 		ID: id, Key: c.Key, Name: c.Name, Address: c.Address, Aliases: c.Aliases, Language: c.Language,
 		AuthservID: c.AuthservID, Sender: c.Sender(), ReplyTo: c.ReplyAddress(), BaseURL: d.Config.UI.BaseURL,
-		Type: c.Mailbox.RequestType, After: c.Mailbox.After, MoveTo: c.Mailbox.MoveTo, Silent: !c.Relay.Enabled,
+		Type: requestType(c), After: c.Mailbox.After, MoveTo: c.Mailbox.MoveTo, Silent: !c.Relay.Enabled,
+		PublicSignup: c.PublicSignup, CustomerDomains: lowered(c.CustomerDomains), Allow: lowered(c.Allow), Block: lowered(c.Block),
+		KeepAutomatic: c.Automatic == config.AutomaticKeep, AnswerUnknown: c.AnswerUnknown, Reopen: time.Duration(c.Reopen), AutoClose: time.Duration(c.AutoClose), CustomerLanguage: c.CustomerLanguage,
+		Muted: map[string]bool{}, Limits: limits(&d.Config.Limits),
+	}
+	for _, event := range c.Notify.Off() {
+		s.Muted[event] = true
 	}
 	for i := range d.Config.Desks {
 		if other := &d.Config.Desks[i]; other != c {
@@ -30,6 +38,32 @@ func (d *daemon) deskSettings(id int64, c *config.Desk) *desk.Settings {
 		s.Agents = append(s.Agents, agent(d.Config, email))
 	}
 	return s
+}
+
+// requestType is what a mail to the desk becomes, with the fields beside the mail itself.
+func requestType(c *config.Desk) desk.RequestType {
+	t := c.Type()
+	made := desk.RequestType{Name: t.Name}
+	for _, f := range t.Own() {
+		made.Fields = append(made.Fields, desk.Field{Name: f.Name, Default: f.Default, Choices: f.Choices})
+	}
+	return made
+}
+
+func limits(l *config.Limits) desk.Limits {
+	return desk.Limits{
+		AutomaticHour: l.AutomaticPerHour, AutomaticDay: l.AutomaticPerDay, AutomaticInAll: l.AutomaticInAll,
+		NoticesOfSender: l.NoticesOfSender, Notices: l.Notices, Mails: l.MailsOfSender,
+	}
+}
+
+// lowered is for addresses and domains, which are compared in lower case.
+func lowered(list []string) []string {
+	var out []string
+	for _, s := range list {
+		out = append(out, strings.ToLower(strings.TrimSpace(s)))
+	}
+	return out
 }
 
 // agent is the person behind an address in a desk's list of agents.

@@ -34,6 +34,13 @@ func (d *daemon) status(ctx context.Context) (ui.Status, error) {
 			one.Canary = &canary
 			s.OK = s.OK && canary.State != stateFailing
 		}
+		var err error
+		if one.Observed, err = d.observedOf(ctx, r); err != nil {
+			return s, err
+		}
+		if one.Import, err = d.importOf(ctx, r); err != nil {
+			return s, err
+		}
 		s.Desks = append(s.Desks, one)
 	}
 	var err error
@@ -52,7 +59,12 @@ func (d *daemon) status(ctx context.Context) (ui.Status, error) {
 			s.Ledger.Skipped += c.Total
 		case desk.Quarantined:
 			s.Ledger.Quarantined += c.Total
+		case desk.Held:
+			s.Ledger.Held += c.Total
 		}
+	}
+	if err := d.reconciled(ctx, &s); err != nil {
+		return s, err
 	}
 	s.Warnings = append(s.Warnings, d.warnings()...)
 	lost, err := d.lostAnswers(ctx)
@@ -60,6 +72,11 @@ func (d *daemon) status(ctx context.Context) (ui.Status, error) {
 		return s, err
 	}
 	s.Warnings = append(s.Warnings, lost...)
+	suspended, err := d.suspended(ctx)
+	if err != nil {
+		return s, err
+	}
+	s.Warnings = append(s.Warnings, suspended...)
 	ends, err := d.forecasts(ctx)
 	if err != nil {
 		return s, err
@@ -112,6 +129,39 @@ func (d *daemon) lostAnswers(ctx context.Context) ([]string, error) {
 		return []string{fmt.Sprintf("次の依頼への回答がお客様に届いていません: %s。理由は「送信できなかったメール」をご覧ください（ログインが必要です）。別の方法でお客様に連絡してください。", strings.Join(keys, "、"))}, nil
 	}
 	return []string{fmt.Sprintf("The answer to these requests did not reach the customer: %s. Why is said below Mail that could not be sent (after signing in). Please reach the customer another way.", strings.Join(keys, ", "))}, nil
+}
+
+// reconciled adds up the comparisons of the mailboxes with the ledger. The time
+// is that of the oldest one: all that the figures say is known since then.
+func (d *daemon) reconciled(ctx context.Context, s *ui.Status) error {
+	for _, r := range d.desks {
+		last, err := reconciliation(ctx, d.store, r.settings.ID)
+		if err != nil {
+			return err
+		}
+		if last.At.IsZero() {
+			continue
+		}
+		s.Ledger.Unaccounted += int64(last.Unaccounted)
+		if s.Ledger.ReconciledAt.IsZero() || last.At.Before(s.Ledger.ReconciledAt) {
+			s.Ledger.ReconciledAt = last.At
+		}
+	}
+	return nil
+}
+
+// suspended says that some addresses get no mail since a short while. Which
+// ones is said where only people who signed in can read it.
+func (d *daemon) suspended(ctx context.Context) ([]string, error) {
+	list, err := d.store.Suspensions(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the suspended addresses: %w", err)
+	}
+	list = slices.DeleteFunc(list, func(one store.Suspension) bool { return d.Now().Sub(one.At) >= lostFor })
+	if len(list) == 0 {
+		return nil, nil
+	}
+	return []string{ui.WordsIn(d.Config.Language).Count("status.gets-nothing", int64(len(list)))}, nil
 }
 
 // closed is the state of a mailbox that a fault of the configuration keeps closed.

@@ -21,6 +21,9 @@ import (
 // the connection or the process ended in between, or because it refused. After
 // a refusal it is asked again every quarter of an hour.
 func (c *collector) tellPending(ctx context.Context, s fetch.Session, box store.Mailbox) error {
+	if c.observer != nil {
+		return nil
+	}
 	pending, err := c.store.Pending(ctx, box.ID, box.UIDValidity)
 	if err != nil {
 		return fmt.Errorf("reading what the server is to be told: %w", err)
@@ -30,7 +33,7 @@ func (c *collector) tellPending(ctx context.Context, s fetch.Session, box store.
 		if c.refused.wait(actOf(p.Pending), c.now()) {
 			continue
 		}
-		taken = append(taken, desk.Taken{UID: p.UID, Pending: p.Pending})
+		taken = append(taken, desk.Taken{UID: p.UID, Entry: p.LedgerID, Pending: p.Pending})
 	}
 	return c.tell(ctx, s, box, taken)
 }
@@ -86,16 +89,23 @@ func (r *refusals) any() *mail.Error {
 // tell marks, moves or deletes mails on the server, after the commit only
 // (promise 2), and notes that it is done.
 func (c *collector) tell(ctx context.Context, s fetch.Session, box store.Mailbox, taken []desk.Taken) error {
-	acts := make(map[string][]uint32)
+	acts, lines := make(map[string][]uint32), make(map[uint32]int64)
 	c.came += len(taken)
 	for _, t := range taken {
 		delete(c.breaks, t.UID)
 		if t.Pending != "" && !later(t.Pending, c.now()) {
 			acts[actOf(t.Pending)] = append(acts[actOf(t.Pending)], t.UID)
+			lines[t.UID] = t.Entry
 		}
 	}
+	if c.observer != nil {
+		return c.noteSeen(ctx, box, taken)
+	}
 	for _, act := range slices.Sorted(maps.Keys(acts)) {
-		err := s.Acknowledge(ctx, action(act), acts[act])
+		done, moved, err := carryOut(ctx, s, action(act), acts[act])
+		if noteErr := c.noteTold(ctx, box, action(act), done, moved, lines); noteErr != nil {
+			return errors.Join(noteErr, err)
+		}
 		var refusal *mail.Error
 		if err != nil && !s.Broken() && ctx.Err() == nil && errors.As(err, &refusal) {
 			// The mail is taken and safe; that it lies where it lay holds up nobody.
@@ -106,16 +116,47 @@ func (c *collector) tell(ctx context.Context, s fetch.Session, box store.Mailbox
 			return err
 		}
 		c.refused.clear(act)
-		if err := c.store.Write(ctx, func(tx *store.Tx) error {
-			if c.maildrop() { // where nothing but deleting is told
-				if err := tx.DeletedUniqueIDs(box.ID, acts[act]); err != nil {
-					return err
-				}
-			}
-			return tx.ClearPending(box.ID, box.UIDValidity, acts[act])
-		}); err != nil {
-			return fmt.Errorf("noting what the server was told: %w", err)
+	}
+	return nil
+}
+
+// carryOut tells the server. done are the mails of which it need not be told
+// any more, also where there is an error; moved are those that it says it moved.
+func carryOut(ctx context.Context, s fetch.Session, a fetch.Action, uids []uint32) (done, moved []uint32, err error) {
+	if a.Kind != fetch.ActionMove {
+		if err := s.Acknowledge(ctx, a, uids); err != nil {
+			return nil, nil, err
 		}
+		return uids, nil, nil
+	}
+	if moved, err = s.Move(ctx, a.Folder, uids); err != nil {
+		return moved, moved, err
+	}
+	return uids, moved, nil
+}
+
+// noteTold notes what the server was told, and which moves it confirmed: only a
+// mail that we know to have lain in a folder can have been taken back from there
+// by a person.
+func (c *collector) noteTold(ctx context.Context, box store.Mailbox, a fetch.Action, done, moved []uint32, lines map[uint32]int64) error {
+	if len(done) == 0 {
+		return nil
+	}
+	err := c.store.Write(ctx, func(tx *store.Tx) error {
+		if c.maildrop() { // where nothing but deleting is told
+			if err := tx.DeletedUniqueIDs(box.ID, done); err != nil {
+				return err
+			}
+		}
+		for _, uid := range moved {
+			if err := tx.AddMove(store.Move{LedgerID: lines[uid], MailboxID: box.ID, UIDValidity: box.UIDValidity, Folder: a.Folder, At: c.now()}); err != nil {
+				return err
+			}
+		}
+		return tx.ClearPending(box.ID, box.UIDValidity, done)
+	})
+	if err != nil {
+		return fmt.Errorf("noting what the server was told: %w", err)
 	}
 	return nil
 }

@@ -34,7 +34,8 @@ type Trials struct {
 	state   func(part string) ui.PartStatus                   // the present state of a part; nil where no daemon is around it
 	found   func(ctx context.Context, part string, err error) // what a test of a part found; may be nil
 
-	patience time.Duration // how long the mail of a round trip is waited for
+	plus     func(ctx context.Context, deskID int64) bool // whether a mail of sendPlus is due; nil: never
+	patience time.Duration                                // how long the mail of a round trip is waited for
 
 	mu   sync.Mutex
 	busy map[string]bool // parts that are being tested
@@ -44,7 +45,7 @@ type Trials struct {
 func (d *daemon) newTrials() *Trials {
 	t := &Trials{
 		config: d.Config, now: d.Now, mailbox: d.mailboxSettings, relay: d.relaySettings, signer: d.signer,
-		busy: make(map[string]bool), patience: arrivalLimit, state: d.partState, found: d.partTested,
+		busy: make(map[string]bool), patience: arrivalLimit, state: d.partState, found: d.partTested, plus: d.plusDue,
 	}
 	t.desk = func(c *config.Desk) *desk.Settings {
 		for _, r := range d.desks {
@@ -78,6 +79,10 @@ func NewTrials(ctx context.Context, o TrialOptions) (*Trials, error) {
 		return nil, fmt.Errorf("making a key: %w", err)
 	}
 	if o.Store != nil {
+		t.plus = func(ctx context.Context, deskID int64) bool {
+			works, err := plusWorks(ctx, o.Store.View, deskID)
+			return err == nil && !works
+		}
 		desks, err := o.Store.Desks(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("reading the desks: %w", err)

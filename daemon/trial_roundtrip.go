@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,6 +14,8 @@ import (
 	"helpdesk/mail"
 	"helpdesk/mail/connect"
 	"helpdesk/mail/fetch"
+	"helpdesk/mail/send"
+	"helpdesk/store"
 	"helpdesk/ui"
 )
 
@@ -68,7 +71,61 @@ func (t *trial) roundTrip(ctx context.Context) error {
 	default:
 		return err
 	}
+	t.sendPlus(ctx, session)
 	return nil
+}
+
+// plusLimit is how long a relay may take over the mail of sendPlus.
+const plusLimit = 20 * time.Second
+
+// sendPlus sends a mail to the desk's address with a word behind a +, once in a
+// while and until one arrives. Nobody waits for it: the collector knows it. That
+// it is refused, or comes back, says that the server takes no such mail.
+func (t *trial) sendPlus(ctx context.Context, session *send.Session) {
+	s := t.desk(t.conf)
+	if t.plus == nil || t.observing() || s.ReplyTo.Address != "" {
+		return
+	}
+	o, err := desk.PlusMail(s, t.signer, t.now())
+	if err != nil || o == nil || !t.plus(ctx, s.ID) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, plusLimit)
+	defer cancel()
+	_ = session.Send(ctx, o) // it works without
+}
+
+// plusAgain is how long after a mail of sendPlus the next one follows.
+const plusAgain = 30 * 24 * time.Hour
+
+// plusDue reports whether it is time for a mail of sendPlus, and notes that it is sent.
+func (d *daemon) plusDue(ctx context.Context, deskID int64) bool {
+	tried := "plus-tried:" + strconv.FormatInt(deskID, 10)
+	due := false
+	if err := d.store.Write(ctx, func(tx *store.Tx) error {
+		if works, err := plusWorks(ctx, tx.View, deskID); err != nil || works {
+			return err
+		}
+		text, _, err := tx.Meta(ctx, tried)
+		if err != nil {
+			return err
+		}
+		last, err := strconv.ParseInt(text, 10, 64)
+		if due = err != nil || d.Now().Sub(time.Unix(last, 0)) >= plusAgain; !due {
+			return nil
+		}
+		return tx.SetMeta(tried, strconv.FormatInt(d.Now().Unix(), 10))
+	}); err != nil {
+		d.Logger.Error("reading whether mail with a + arrives", "desk", deskID, "error", err)
+		return false
+	}
+	return due
+}
+
+// plusWorks reports whether a mail of sendPlus arrived.
+func plusWorks(ctx context.Context, v *store.View, deskID int64) (bool, error) {
+	_, works, err := v.Meta(ctx, desk.PlusKey(deskID))
+	return works, err
 }
 
 // probeBox is the mailbox in which the mail of a round trip is looked for.
@@ -94,6 +151,7 @@ func (t *trial) openBox(ctx context.Context) (*probeBox, error) {
 		b.set.Numbers = numbersInMemory()
 	}
 	told, opening := t.trace(), true // the looks for the mail are no stages
+	b.set.ReadOnly = t.observing()   // then nobody removes the mail, and the test says so
 	b.set.Trace = &connect.Trace{
 		Begin: func(step string) {
 			if opening {
