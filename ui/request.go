@@ -69,7 +69,7 @@ func (s *Server) conversation(r *http.Request, data *requestData) error {
 		data.MergedTo = merged.Key
 	}
 	for _, name := range slices.Sorted(maps.Keys(request.Fields)) {
-		data.Fields = append(data.Fields, field{s.words.slug("field.", name, ""), request.Fields[name]})
+		data.Fields = append(data.Fields, field{s.words.Field(name), s.words.FieldValue(name, request.Fields[name])})
 	}
 	people, err := s.Store.Participants(ctx, request.ID)
 	if err != nil {

@@ -136,6 +136,12 @@ func (w Words) RequestState(slug string) string { return w.slug("request-state."
 // Event names the mail that an outbox line is, as "Acknowledgement to the customer".
 func (w Words) Event(slug string) string { return w.slug("event.", slug, "") }
 
+// Field names a field of a request type; the office's own are shown as they are.
+func (w Words) Field(name string) string { return w.slug("field.", name, "") }
+
+// FieldValue is the value of a field, in words where the field is one of ours.
+func (w Words) FieldValue(name, value string) string { return w.slug("field."+name+".", value, "") }
+
 // When writes a time as people say it: near ones relative to now, others as a
 // date in now's time zone. The zero time is a dash.
 func (w Words) When(t, now time.Time) string {

@@ -42,6 +42,17 @@ name = "Demo Support"
 key = "SUP"
 address = "support@demo.test"
 agents = ["aki@demo.test"]
+public_signup = false
+customer_domains = ["customer.test"]
+  [[desk.request_type]]
+  name = "Email request"
+    [[desk.request_type.field]]
+    name = "summary"
+    [[desk.request_type.field]]
+    name = "description"
+    [[desk.request_type.field]]
+    name = "priority"
+    default = "normal"
   [desk.mailbox]
   host = "127.0.0.1"
   port = {{.IMAP.Port}}

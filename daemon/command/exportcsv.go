@@ -80,7 +80,7 @@ func (x *exporter) csv(ctx context.Context, w io.Writer) error {
 		head = append(head, x.words.Text("export."+c.name))
 	}
 	for _, name := range fields {
-		head = append(head, fieldName(x.words, name))
+		head = append(head, x.words.Field(name))
 	}
 	if x.messages {
 		for _, name := range messageColumns() {

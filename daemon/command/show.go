@@ -165,7 +165,7 @@ func requestText(words ui.Words, r *shown, agents map[string]string, full bool) 
 	add(words.Text("request.linked"), r.Linked)
 	add(words.Text("request.merged"), r.Merged)
 	for _, name := range slices.Sorted(maps.Keys(r.Fields)) {
-		add(fieldName(words, name), r.Fields[name])
+		add(words.Field(name), words.FieldValue(name, r.Fields[name]))
 	}
 	writePairs(&b, pairs)
 	for i := range r.Messages {
@@ -183,14 +183,6 @@ func writePairs(b *strings.Builder, pairs [][2]string) {
 	for _, p := range pairs {
 		fmt.Fprintf(b, "%s%s  %s\n", p[0], strings.Repeat(" ", wide-columns(p[0])), p[1])
 	}
-}
-
-// fieldName is what a field is called: ours have words, others are the office's own.
-func fieldName(words ui.Words, name string) string {
-	if key := "field." + name; words.Text(key) != key {
-		return words.Text(key)
-	}
-	return name
 }
 
 func writeMessage(b *strings.Builder, words ui.Words, m *store.Message, full bool) {
