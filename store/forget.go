@@ -107,15 +107,16 @@ func (t *Tx) person(address string) (p person, err error) {
 // because of what the person wrote.
 func (t *Tx) linesAbout(p person) ([]int64, error) {
 	lines, err := list(t.ctx, t.View, (*row).int, `SELECT id FROM outbox WHERE to_id IN (SELECT value FROM json_each(?))
-		UNION SELECT id FROM outbox WHERE caused_by IN (SELECT value FROM json_each(?)) AND caused_by <> 0
-		UNION SELECT id FROM outbox WHERE request_id IN (SELECT value FROM json_each(?)) AND request_id <> 0
-		UNION SELECT o.id FROM messages m CROSS JOIN outbox o ON o.request_id = m.request_id AND o.request_id <> 0
+		UNION ALL SELECT id FROM outbox WHERE caused_by IN (SELECT value FROM json_each(?)) AND caused_by <> 0
+		UNION ALL SELECT id FROM outbox WHERE request_id IN (SELECT value FROM json_each(?)) AND request_id <> 0
+		UNION ALL SELECT o.id FROM messages m CROSS JOIN outbox o ON o.request_id = m.request_id AND o.request_id <> 0
 			WHERE m.id IN (SELECT value FROM json_each(?)) AND o.message_row = m.id`,
 		p.idList, p.idList, p.requestList, p.messageList)
 	if err != nil {
 		return nil, fmt.Errorf("reading the outbox: %w", err)
 	}
-	return lines, nil
+	slices.Sort(lines)
+	return slices.Compact(lines), nil
 }
 
 // entriesAbout returns the ledger lines of the person's mails, of all mails in
@@ -152,7 +153,8 @@ func (t *Tx) blank(entries []int64, p person) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec("UPDATE ledger SET message_id = '', subject = '', reason_args = '' WHERE id IN (SELECT value FROM json_each(?))", numbers)
+	_, err = t.exec(`UPDATE ledger SET message_id = '', subject = '', reason_args = '',
+		request_id = iif(request_id IN (SELECT value FROM json_each(?)), 0, request_id) WHERE id IN (SELECT value FROM json_each(?))`, p.requestList, numbers)
 	if err == nil {
 		_, err = t.exec(`UPDATE ledger SET from_name = '', from_address = '', from_id = 0 WHERE id IN (SELECT value FROM json_each(?))
 			AND from_id IN (SELECT value FROM json_each(?))`, numbers, p.idList)
@@ -168,7 +170,11 @@ func (t *Tx) blank(entries []int64, p person) error {
 
 // removeAddresses removes a person's addresses and what hangs on them alone.
 func (t *Tx) removeAddresses(p person) error {
+	const named = "(SELECT 1 FROM json_each(?1) k WHERE instr(lower(v.value), k.value))"
 	for _, d := range []struct{ query, list string }{
+		// A digest to an agent lists many people: what it says of this one goes, with its neighbours.
+		{`UPDATE outbox SET args = (SELECT json_group_object(v.key, v.value) FROM json_each(args) v WHERE NOT EXISTS ` + named + `)
+			WHERE args <> '' AND EXISTS (SELECT 1 FROM json_each(args) v WHERE EXISTS ` + named + ")" + wholeTable, p.keyList},
 		{"DELETE FROM participants WHERE key IN (SELECT value FROM json_each(?))" + wholeTable, p.keyList},
 		{"DELETE FROM members WHERE customer_id IN (SELECT value FROM json_each(?))", p.idList},
 		{"DELETE FROM customers WHERE id IN (SELECT value FROM json_each(?))", p.idList},

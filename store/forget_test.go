@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -189,6 +188,7 @@ func (f *forgetful) outbox(tx *Tx) error {
 		{RequestID: f.other.ID, To: private, Event: "answered", State: OutboxSuspended},
 		{RequestID: f.other.ID, To: aki, Event: "customer-wrote", CausedBy: private.Address, Args: map[string]string{"who": private.Name}, State: OutboxDigest},
 		{RequestID: f.other.ID, To: aki, Event: "reminder", Args: map[string]string{"who": neighbour.Name}},
+		{To: aki, Event: "digest", Args: map[string]string{"lines": "4 5", "held": `[{"address":"zq-private@freemail.example","name":"Zachy","count":3}]`}},
 	} {
 		l.DeskID = 1
 		if l.MessageID == "" {
@@ -306,7 +306,39 @@ func (f *forgetful) checkRest(t *testing.T) {
 	if ids := got[[]int64](t)(s.Search(ctx, secret, 0)); len(ids) != 0 {
 		t.Errorf("search finds %v", ids)
 	}
-	// The ledger still says that there were mails, and knows them again.
+	f.checkLedger(t)
+	write(t, s, func(tx *Tx) error {
+		key, err := tx.NextKey("SUP")
+		if key == f.own.Key || err != nil {
+			t.Errorf("next key %s, %v", key, err)
+		}
+		again := Request{Key: key, DeskID: 1, Requester: neighbour}
+		if err := tx.AddRequest(&again); err != nil {
+			return err
+		}
+		if again.ID <= f.other.ID {
+			t.Errorf("the number %d is used again", again.ID)
+		}
+		return nil
+	})
+	if is := got[OutboxCounts](t)(s.OutboxCounts(ctx)); is.Failed != 0 || is.Waiting != 402 {
+		t.Errorf("counts %+v", is)
+	}
+	if is := got[[]OutboxLine](t)(s.OutboxByMessageID(ctx, "line5@example.com")); len(is) != 1 || len(is[0].Args) != 1 || is[0].Args["lines"] != "4 5" {
+		t.Errorf("the digest that named them among others: %+v", is)
+	}
+	if known := got[bool](t)(s.KnownAt(ctx, 1, private.Address)); known {
+		t.Error("still known")
+	}
+	if is := got[Customer](t)(s.Customer(ctx, neighbour.Address)); len(is.Desks) != 1 {
+		t.Errorf("the neighbour %+v", is)
+	}
+}
+
+// checkLedger: it still says that there were mails, and knows them again.
+func (f *forgetful) checkLedger(t *testing.T) {
+	t.Helper()
+	s, ctx := f.s, t.Context()
 	for name, id := range f.entries {
 		e := got[Entry](t)(s.Entry(ctx, id))
 		if e.Outcome == "" || e.Fingerprint == [16]byte{} || e.SeenAt.IsZero() {
@@ -322,29 +354,6 @@ func (f *forgetful) checkRest(t *testing.T) {
 	if is := got[[]Entry](t)(s.Entries(ctx, EntryFilter{From: aki.Address})); len(is) != 1 {
 		t.Errorf("the agent's own line is unnamed: %+v", is)
 	}
-	write(t, s, func(tx *Tx) error {
-		key, err := tx.NextKey("SUP")
-		if key == f.own.Key || err != nil {
-			t.Errorf("next key %s, %v", key, err)
-		}
-		again := Request{Key: key, DeskID: 1, Requester: neighbour}
-		if err := tx.AddRequest(&again); err != nil {
-			return err
-		}
-		if again.ID <= f.other.ID {
-			t.Errorf("the number %d is used again", again.ID)
-		}
-		return nil
-	})
-	if is := got[OutboxCounts](t)(s.OutboxCounts(ctx)); is.Failed != 0 || is.Waiting != 401 {
-		t.Errorf("counts %+v", is)
-	}
-	if known := got[bool](t)(s.KnownAt(ctx, 1, private.Address)); known {
-		t.Error("still known")
-	}
-	if is := got[Customer](t)(s.Customer(ctx, neighbour.Address)); len(is.Desks) != 1 {
-		t.Errorf("the neighbour %+v", is)
-	}
 }
 
 // got2 is got for a read that says whether there is something.
@@ -356,56 +365,4 @@ func got2(t *testing.T) func(int64, bool, error) (int64, bool) {
 		}
 		return id, ok
 	}
-}
-
-// TestScrub: without it the file keeps what the tables no longer have, which is
-// why it exists; it is not done twice, and a reader of an older state puts it off.
-func TestScrub(t *testing.T) {
-	f := fillForgetful(t)
-	s, ctx := f.s, t.Context()
-	write(t, s, func(tx *Tx) error { _, err := tx.ForgetPerson(ctx, zacharias.Address); return err })
-	if len(found(bytesOf(t, s))) == 0 {
-		t.Error("nothing was left: Scrub is not needed any more")
-	}
-	version := pragma(t, s, "schema_version")
-	reading, read := make(chan struct{}), make(chan error)
-	go func() {
-		read <- s.readers.use(ctx, func(ctx context.Context, c *conn) error {
-			if err := c.script(ctx, "BEGIN; SELECT count(*) FROM requests"); err != nil {
-				return err
-			}
-			reading <- struct{}{}
-			<-reading
-			return c.script(ctx, "COMMIT")
-		})
-	}()
-	<-reading
-	write(t, s, func(tx *Tx) error { return tx.conn.script(ctx, "PRAGMA busy_timeout = 10") })
-	if err := s.Scrub(ctx); err == nil || !strings.Contains(err.Error(), "older state") {
-		t.Errorf("with a reader: %v", err)
-	}
-	reading <- struct{}{}
-	if err := <-read; err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Scrub(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if is := found(bytesOf(t, s)); len(is) > 0 {
-		t.Errorf("the file still has %q", is)
-	}
-	done := pragma(t, s, "schema_version")
-	if done == version {
-		t.Error("the file was not written anew")
-	}
-	if err := s.Scrub(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if pragma(t, s, "schema_version") != done {
-		t.Error("the file is written anew for nothing")
-	}
-	if is := pragma(t, s, "auto_vacuum"); is != "2" {
-		t.Errorf("auto_vacuum %s", is)
-	}
-	write(t, s, func(tx *Tx) error { _, err := tx.ForgetPerson(ctx, "never@seen.example"); return err })
 }

@@ -10,8 +10,8 @@ import (
 // mergesMax bounds how many merges are followed.
 const mergesMax = 10
 
-// MergeRequest moves messages, participants (the requester becomes one), outbox
-// and ledger lines of one request to another, and marks it as merged and
+// MergeRequest moves messages with their ledger lines, participants (the
+// requester becomes one) and outbox lines of one request to another, and marks it as merged and
 // resolved. Where the other was merged itself, they go to where that leads. The
 // customer of the other waits for an answer since the earlier of both. It is an
 // error when a request is merged into itself or was merged before.
@@ -73,9 +73,9 @@ func (t *Tx) moveConversation(from, into int64) error {
 		return fmt.Errorf("moving the participants: %w", err)
 	}
 	for _, query := range []string{
+		"UPDATE ledger SET request_id = ? WHERE id IN (SELECT ledger_id FROM messages WHERE request_id = ?)",
 		"UPDATE messages SET request_id = ? WHERE request_id = ?",
 		"UPDATE outbox SET request_id = ? WHERE request_id = ? AND request_id <> 0",
-		"UPDATE ledger SET request_id = ? WHERE request_id = ? AND request_id <> 0",
 	} {
 		if _, err := t.exec(query, into, from); err != nil {
 			return fmt.Errorf("moving the conversation: %w", err)

@@ -30,7 +30,6 @@ func (t *Tx) removeRequests(ids []int64) (messages, mails int, err error) {
 	}
 	for _, query := range []string{
 		"DELETE FROM participants WHERE request_id IN (SELECT value FROM json_each(?))",
-		"UPDATE ledger SET request_id = 0 WHERE request_id IN (SELECT value FROM json_each(?)) AND request_id <> 0",
 		"UPDATE requests SET linked_to = 0 WHERE linked_to IN (SELECT value FROM json_each(?)) AND linked_to <> 0",
 		"UPDATE requests SET merged_into = 0 WHERE merged_into IN (SELECT value FROM json_each(?)) AND merged_into <> 0",
 		"DELETE FROM requests WHERE id IN (SELECT value FROM json_each(?))",
@@ -63,6 +62,7 @@ func (t *Tx) removeMessages(ids []int64) (mails int, err error) {
 	}
 	for _, query := range []string{
 		"DELETE FROM search WHERE rowid IN (SELECT id FROM search_docsize WHERE id IN (SELECT value FROM json_each(?)))",
+		"UPDATE ledger SET request_id = 0 WHERE id IN (SELECT ledger_id FROM messages WHERE id IN (SELECT value FROM json_each(?)))",
 		"DELETE FROM messages WHERE id IN (SELECT value FROM json_each(?))",
 	} {
 		if _, err := t.exec(query, numbers); err != nil {

@@ -214,3 +214,102 @@ func TestUpsertCustomer(t *testing.T) {
 		}
 	}
 }
+
+// TestRequestTimes: the times of a request go with its state, also for a caller
+// that changes the state alone.
+func TestRequestTimes(t *testing.T) {
+	s, clock := open(t)
+	ctx := t.Context()
+	r := Request{Key: "SUP-1", Fields: map[string]string{"place": "\"東京\""}, Language: "ja", AwaitingSince: start.UTC(), RemindedAt: start.Add(time.Hour).UTC(), Spam: true, MergedInto: 4}
+	update := func(change func(*Request)) Request {
+		t.Helper()
+		clock.add(time.Hour)
+		write(t, s, func(tx *Tx) error {
+			if r.ID == 0 {
+				return tx.AddRequest(&r)
+			}
+			change(&r)
+			return tx.UpdateRequest(&r)
+		})
+		is := got[Request](t)(s.RequestByID(ctx, r.ID))
+		is.Created, is.Updated, r.Created, r.Updated, r.ResolvedAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}, r.ResolvedAt.UTC()
+		if r.ResolvedAt.IsZero() {
+			r.ResolvedAt = time.Time{}
+		}
+		if !reflect.DeepEqual(is, r) {
+			t.Errorf("read  %+v\nwrote %+v", is, r)
+		}
+		return is
+	}
+	update(nil)
+	if is := update(func(r *Request) { r.State = StateResolved }); !is.ResolvedAt.Equal(clock.now) {
+		t.Errorf("resolved at %v", is.ResolvedAt)
+	}
+	at := clock.now
+	if is := update(func(r *Request) { r.ClosedAt, r.Assignee = clock.now.UTC(), "aki@x" }); !is.ResolvedAt.Equal(at) || is.ClosedAt.IsZero() {
+		t.Errorf("closed: %+v", is)
+	}
+	if is := update(func(r *Request) { r.State = StateOpen }); !is.ResolvedAt.IsZero() || !is.ClosedAt.IsZero() || is.RemindedAt.IsZero() {
+		t.Errorf("reopened: %+v", is)
+	}
+	if is := update(func(r *Request) { r.AwaitingSince, r.Fields, r.Spam = time.Time{}, nil, false }); !is.RemindedAt.IsZero() {
+		t.Errorf("answered: %+v", is)
+	}
+	old := Request{Key: "SUP-2", State: StateResolved, Created: start.Add(-time.Hour)}
+	write(t, s, func(tx *Tx) error { return tx.AddRequest(&old) })
+	if !old.ResolvedAt.Equal(old.Updated) {
+		t.Errorf("an old one that is resolved: %+v", old)
+	}
+}
+
+func TestRequestFilters(t *testing.T) {
+	s, clock := open(t)
+	ctx := t.Context()
+	desksOf(t, s, "one@x", "two@x")
+	for i, r := range []Request{ // an hour apart
+		{DeskID: 1, Requester: mail.Address{Address: "A@x"}, Assignee: "aki@x"},
+		{DeskID: 2, Requester: mail.Address{Address: "a@x"}, State: StateWaiting},
+		{DeskID: 1, Requester: mail.Address{Address: "b@x"}, Assignee: "aki@x", State: StateResolved},
+		{DeskID: 1, Requester: mail.Address{Address: "a@x"}, Assignee: "ben@x"},
+		{DeskID: 1},
+	} {
+		write(t, s, func(tx *Tx) error {
+			r.Key, r.Subject = fmt.Sprintf("K-%d", i+1), "fruit"
+			if err := tx.AddRequest(&r); err != nil {
+				return err
+			}
+			return tx.AddMessage(&Message{RequestID: r.ID, Kind: KindCustomer})
+		})
+		clock.add(time.Hour)
+	}
+	indexAll(t, s)
+	for _, c := range []struct {
+		f    RequestFilter
+		want string
+	}{
+		{RequestFilter{}, "[5 4 3 2 1]"},
+		{RequestFilter{Assignee: " AKI@x"}, "[3 1]"},
+		{RequestFilter{Assignee: "aki@x", State: StateOpen}, "[1]"},
+		{RequestFilter{Assignee: "-"}, "[5 2]"},
+		{RequestFilter{Assignee: "-", DeskID: 2}, "[2]"},
+		{RequestFilter{Assignee: "-", State: StateOpen}, "[5]"},
+		{RequestFilter{Requester: "a@X "}, "[4 2 1]"},
+		{RequestFilter{Requester: "a@x", Limit: 1, Before: 4}, "[2]"},
+		{RequestFilter{Requester: "a@x", Assignee: "ben@x", DeskID: 1, State: StateOpen}, "[4]"},
+		{RequestFilter{Requester: "nobody@x"}, "[]"},
+		{RequestFilter{UpdatedBefore: start.Add(2 * time.Hour)}, "[2 1]"},
+		{RequestFilter{UpdatedBefore: start.Add(2 * time.Hour), DeskID: 1}, "[1]"},
+		{RequestFilter{UpdatedBefore: start.Add(5 * time.Hour), State: StateOpen, Assignee: "-"}, "[5]"},
+	} {
+		for _, query := range []string{"", "fruit"} {
+			c.f.Query = query
+			ids := []int64{}
+			for _, r := range got[[]Request](t)(s.Requests(ctx, c.f)) {
+				ids = append(ids, r.ID)
+			}
+			if is := fmt.Sprint(ids); is != c.want {
+				t.Errorf("%+v: %s, want %s", c.f, is, c.want)
+			}
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -17,8 +18,7 @@ import (
 // and so do the lines of mails that lay there at the first start: by them such
 // a mail is known when the server gives its mails other numbers.
 func (t *Tx) ExpireLedger(_ context.Context, before time.Time, limit int) (int, error) {
-	ids, err := list(t.ctx, t.View, (*row).int, `SELECT id FROM ledger INDEXED BY ledger_by_age
-		WHERE seen_at < ? AND outcome <> 'skipped' ORDER BY seen_at LIMIT ?`, millis(before), int64(limit))
+	ids, err := t.expiredEntries(before, int64(limit))
 	if err != nil {
 		return 0, fmt.Errorf("reading which ledger lines expire: %w", err)
 	}
@@ -39,6 +39,29 @@ func (t *Tx) ExpireLedger(_ context.Context, before time.Time, limit int) (int, 
 		}
 	}
 	return len(ids), nil
+}
+
+// expiredEntries returns the oldest lines that may go: of each desk and outcome
+// the oldest stand first in an index, and ids ascend with time.
+func (t *Tx) expiredEntries(before time.Time, limit int64) ([]int64, error) {
+	counts, err := t.Counts(t.ctx)
+	if err != nil {
+		return nil, err
+	}
+	var ids []int64
+	for _, c := range counts {
+		if c.Outcome == "skipped" {
+			continue
+		}
+		some, err := list(t.ctx, t.View, (*row).int, `SELECT s.id FROM (SELECT id, seen_at FROM ledger WHERE desk_id = ? AND outcome = ? ORDER BY id LIMIT ?) s
+			WHERE s.seen_at < ?`, c.DeskID, c.Outcome, limit, millis(before))
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, some...)
+	}
+	slices.Sort(ids)
+	return ids[:min(limit, int64(len(ids)))], nil
 }
 
 // ExpireRaw removes raw mails seen before a time, also those of requests; their
@@ -95,10 +118,29 @@ func (t *Tx) ExpireRequests(_ context.Context, deskID int64, before time.Time, l
 
 // ExpireOutbox removes lines made before a time that do not wait.
 func (t *Tx) ExpireOutbox(_ context.Context, before time.Time, limit int) (int, error) {
-	ids, err := list(t.ctx, t.View, (*row).int, `SELECT id FROM outbox INDEXED BY outbox_by_age
-		WHERE created_at < ? AND state NOT IN ('waiting', 'digest') ORDER BY created_at LIMIT ?`, millis(before), int64(limit))
-	if err != nil {
-		return 0, fmt.Errorf("reading which outbox lines expire: %w", err)
+	type line struct {
+		id    int64
+		at    time.Time
+		state string
 	}
-	return len(ids), t.removeOutbox(ids)
+	var ids []int64
+	for after := int64(0); ; { // ids ascend with time
+		some, err := list(t.ctx, t.View, func(r *row) line { return line{r.int(), r.time(), r.text()} },
+			"SELECT id, created_at, state FROM outbox WHERE id > ? ORDER BY id LIMIT ?", after, int64(limit))
+		if err != nil {
+			return 0, fmt.Errorf("reading which outbox lines expire: %w", err)
+		}
+		for _, l := range some {
+			if !l.at.Before(before) || len(ids) == limit {
+				return len(ids), t.removeOutbox(ids)
+			}
+			if l.state != OutboxWaiting && l.state != OutboxDigest {
+				ids = append(ids, l.id)
+			}
+			after = l.id
+		}
+		if len(some) < limit {
+			return len(ids), t.removeOutbox(ids)
+		}
+	}
 }

@@ -382,3 +382,12 @@ func TestJSON(t *testing.T) {
 		}
 	}
 }
+
+func containsAll(s string, parts ...string) bool {
+	for _, p := range parts {
+		if !strings.Contains(s, p) {
+			return false
+		}
+	}
+	return true
+}

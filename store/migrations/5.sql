@@ -31,7 +31,7 @@ UPDATE requests SET resolved_at = updated WHERE state = 'resolved';
 CREATE INDEX requests_awaiting ON requests (desk_id, awaiting_since) WHERE awaiting_since > 0 AND reminded_at = 0;
 -- RequestsToClose
 CREATE INDEX requests_to_close ON requests (desk_id, resolved_at) WHERE state = 'resolved' AND closed_at = 0;
--- RequestsToForget
+-- ExpireRequests
 CREATE INDEX requests_closed ON requests (desk_id, closed_at) WHERE closed_at > 0;
 -- RequestsOf, Requests of a requester
 CREATE INDEX requests_by_requester ON requests (requester_id) WHERE requester_id <> 0;
@@ -43,13 +43,7 @@ CREATE INDEX requests_merged ON requests (merged_into) WHERE merged_into <> 0;
 -- Whether a raw mail is still needed
 CREATE INDEX messages_by_ledger ON messages (ledger_id) WHERE ledger_id <> 0;
 -- MergeRequest, and what is removed with a request
-CREATE INDEX ledger_by_request ON ledger (request_id) WHERE request_id <> 0;
 CREATE INDEX outbox_by_request ON outbox (request_id) WHERE request_id <> 0;
--- NthNewest
-CREATE INDEX ledger_by_sender ON ledger (from_id, desk_id) WHERE outcome NOT IN ('skipped', 'duplicate', 'own', 'probe');
--- ExpireLedger. What lay there at the first start keeps its line, or it would be
--- taken when the server gives its mails other numbers.
-CREATE INDEX ledger_by_age ON ledger (seen_at) WHERE outcome <> 'skipped';
 -- PositionOf, Wanted
 CREATE INDEX positions_by_ledger ON positions (ledger_id) WHERE ledger_id <> 0;
 
@@ -57,8 +51,10 @@ CREATE INDEX positions_by_ledger ON positions (ledger_id) WHERE ledger_id <> 0;
 ALTER TABLE outbox ADD COLUMN caused_by INTEGER NOT NULL DEFAULT 0;          -- addresses.id; 0: nobody
 -- CausedSince
 CREATE INDEX outbox_by_cause ON outbox (caused_by, to_id, created_at) WHERE caused_by <> 0;
--- AutomaticInAll, ExpireOutbox
-CREATE INDEX outbox_by_age ON outbox (created_at, automatic);
+-- NoticesSince: in a storm nearly all notices wait for a digest
+CREATE INDEX outbox_notices ON outbox (to_id, created_at) WHERE caused_by <> 0 AND state <> 'digest' AND state <> 'digested';
+-- AutomaticInAll
+CREATE INDEX outbox_automatic ON outbox (created_at) WHERE automatic = 1;
 -- DigestLines: notices that come with the next digest
 CREATE INDEX outbox_digest ON outbox (desk_id, to_id) WHERE state = 'digest';
 
