@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"helpdesk/mail"
@@ -208,6 +209,9 @@ func (a *Acts) forgetCustomer(ctx context.Context, act ui.Act) ([]ui.ActResult, 
 		return err
 	}); err != nil {
 		return nil, err
+	}
+	if err := a.store.Scrub(ctx); err != nil {
+		return nil, fmt.Errorf("the person is forgotten, but copies stay in the database file until this succeeds tonight: %w", err)
 	}
 	if !known && gone.Requests+gone.Messages+gone.Mails == 0 {
 		return only(bad("no-customer", "address", address.Address)), nil

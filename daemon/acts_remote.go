@@ -52,32 +52,51 @@ func doAlone(ctx context.Context, c *config.Config, act ui.Act) (answer ui.ActAn
 	if err := leaveToOwner(c.DataDir, path); err != nil {
 		return answer, err
 	}
-	d := &daemon{Options: Options{Config: c, Now: time.Now}, store: s}
-	if d.signer, err = d.signingKey(ctx); err != nil {
+	acts, err := actsAlone(ctx, c, s)
+	if err != nil {
 		return answer, err
+	}
+	before, err := s.OutboxCounts(ctx)
+	if err != nil {
+		return answer, fmt.Errorf("counting the outbox: %w", err)
+	}
+	if answer, err = acts.Do(ctx, act); err != nil {
+		return answer, err
+	}
+	after, err := s.OutboxCounts(ctx)
+	if err != nil {
+		return answer, fmt.Errorf("counting the outbox: %w", err)
+	}
+	if after.Waiting > before.Waiting {
+		answer.Done = append(answer.Done, good("not-running"))
+	}
+	return answer, nil
+}
+
+// actsAlone makes the acts of a daemon that has no loops.
+func actsAlone(ctx context.Context, c *config.Config, s *store.Store) (*Acts, error) {
+	d := &daemon{Options: Options{Config: c, Now: time.Now}, store: s}
+	var err error
+	if d.signer, err = d.signingKey(ctx); err != nil {
+		return nil, err
 	}
 	if d.spoolDir, err = sweepSpool(c.DataDir); err != nil {
-		return answer, err
+		return nil, err
 	}
 	if err := control.GiveToOwner(c.DataDir, d.spoolDir); err != nil {
-		return answer, fmt.Errorf("leaving the spool to its owner: %w", err)
+		return nil, fmt.Errorf("leaving the spool to its owner: %w", err)
 	}
 	var desks []*desk.Settings
 	for i := range c.Desks {
 		one, err := d.ensureDesk(ctx, &c.Desks[i])
 		if err != nil {
-			return answer, err
+			return nil, err
 		}
 		desks = append(desks, one)
 	}
-	queued := false
 	acts := d.newActs(desks)
-	acts.taken = func(mail bool) { queued = queued || mail }
-	acts.look = func(int64) {}
-	if answer, err = acts.Do(ctx, act); err == nil && queued {
-		answer.Done = append(answer.Done, good("not-running"))
-	}
-	return answer, err
+	acts.taken, acts.look = func(bool) {}, func(int64) {} // there is nobody to wake
+	return acts, nil
 }
 
 // leaveToOwner leaves the files of the database to the owner of data_dir: the

@@ -182,3 +182,26 @@ func TestQuarantineMail(t *testing.T) {
 		t.Error("it is told although it is switched off")
 	}
 }
+
+// The running daemon sends it through the relay, once across a restart.
+func TestWeeklyIsSent(t *testing.T) {
+	t.Parallel()
+	a := newAlarmInstallation(t)
+	a.more = `admin = "admin@example.com"`
+	a.both()
+	a.pass(43*time.Hour, 0) // it is Saturday noon
+	if n := a.mails(a.relay); n != 0 {
+		t.Fatalf("%d mails came before Monday at 8", n)
+	}
+	a.pass(2*time.Hour, 0)
+	m, text := a.next(a.relay)
+	if h := m.Header; !strings.Contains(h.Get("Subject"), "the week from 21 November 2026") || h.Get("Auto-Submitted") != "auto-generated" || h.Get("X-Helpdesk-Loop") == "" || !strings.Contains(text, "== Support ==") {
+		t.Errorf("it is %v\n%s", m.Header, text)
+	}
+	a.stop()
+	a.both()
+	a.pass(3*time.Hour, 0)
+	if n := a.mails(a.relay); n != 1 {
+		t.Errorf("the week was told in %d mails", n)
+	}
+}

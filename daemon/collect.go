@@ -179,7 +179,7 @@ func (c *collector) session(ctx context.Context) (err error) {
 			c.attempts.reset()
 		}
 		c.works(ctx)
-		if !box.SkipDone || len(c.wishes) > 0 {
+		if !box.SkipDone || c.unsettled || len(c.wishes) > 0 {
 			continue // old mail is recorded or taken in batches between looks for new mail
 		}
 		if c.now().Before(c.sparing) {

@@ -9,7 +9,8 @@
 //
 // There is one collector for each mailbox and one deliverer for each relay.
 // They meet in the store only: a collector queues mail in the transaction that
-// makes the request, and wakes the deliverer after the commit.
+// makes the request, and wakes the deliverer after the commit. Housekeeping does
+// what the clock asks for, and Acts what a person does on the page or by a command.
 package daemon
 
 import (

@@ -43,6 +43,9 @@ func lastAt(now time.Time, hour int) time.Time {
 // expire removes what is too old, in this order: requests, with all that
 // belongs to them; the mails as they arrived; the ledger, and the outbox with it.
 func (h *housekeeping) expire(ctx context.Context) error {
+	if err := h.store.Scrub(ctx); err != nil { // of a person who was forgotten
+		return err
+	}
 	now := h.now()
 	if keep := time.Duration(h.retention.Requests); keep > 0 {
 		desks, err := h.store.Desks(ctx) // also those that are gone from the configuration

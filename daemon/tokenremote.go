@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -66,11 +65,8 @@ func OpenTokens(ctx context.Context, c *config.Config, log *slog.Logger) (*Token
 	}
 	t := &Tokens{config: c, local: newTokens(s, c.DataDir, time.Now, log)}
 	t.close = func() error { return errors.Join(s.Close(), lock.Release()) }
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		// Nothing that the service's user cannot open may be left behind.
-		if err := control.GiveToOwner(c.DataDir, path+suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, errors.Join(fmt.Errorf("leaving the database to its owner: %w", err), t.close())
-		}
+	if err := leaveToOwner(c.DataDir, path); err != nil {
+		return nil, errors.Join(err, t.close())
 	}
 	return t, nil
 }

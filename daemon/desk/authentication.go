@@ -25,7 +25,7 @@ type proof struct {
 // mail fails DMARC, and then its agents have nothing but the token.
 func proven(f *Facts) *proof {
 	agent, ok := f.Desk.Agent(f.Mail.From)
-	if !ok || f.Mail.FromUnsure || f.Mail.Automatic == mail.BounceMail || dmarcFailAt(f.Mail, f.Desk.AuthservID) {
+	if !ok || f.Mail.FromUnsure || dmarcFailAt(f.Mail, f.Desk.AuthservID) {
 		return nil
 	}
 	p := &proof{agent: agent, token: ownToken(f), dmarc: dmarcPass(f.Mail, f.Desk.AuthservID)}

@@ -328,7 +328,7 @@ func TestForwardIsMine(t *testing.T) {
 	b := newBench(t, "")
 	b.desk.AuthservID = "mx.example.com"
 	forward := "Authentication-Results: mx.example.com; dmarc=pass header.from=example.com\n" +
-		"From: Aki <aki@example.com>\nTo: support@example.com\nSubject: Fwd: Printer\nDate: Sat, 21 Nov 2026 12:00:00 +0900\nMessage-ID: <f@a>\n\n" +
+		"From: Aki <aki@example.com>\nTo: support@example.com\nCc: boss@else.test\nSubject: Fwd: Printer\nDate: Sat, 21 Nov 2026 12:00:00 +0900\nMessage-ID: <f@a>\n\n" +
 		"---------- Forwarded message ---------\nFrom: Taro <taro@customer.test>\nDate: Fri, 20 Nov 2026 12:00:00 +0900\nSubject: Printer\nTo: <aki@example.com>\n\nIt is broken.\n"
 	entry := b.take(forward)[0]
 	if entry.Outcome != Request || b.request("SUP-1").Requester.Address != "taro@customer.test" {

@@ -165,6 +165,8 @@ func customerRows() []decided {
 		{"no sender at a restricted desk", from(mail.Address{}, restricted, tell), Held, RuleUnknown, "", false, "no_answer=no-sender"},
 		{"a known customer", from(taro, restricted, func(f *Facts) { f.Known = true }), Request, RuleRequest, "customer", true, ""},
 		{"a customer's domain", from(taro, restricted, func(f *Facts) { f.Desk.CustomerDomains = []string{"customer.test"} }), Request, RuleRequest, "customer", true, ""},
+		{"a customer behind our own form", from(mail.Address{Address: "form@example.com"}, asker(taro), restricted, func(f *Facts) { f.Desk.CustomerDomains = []string{"customer.test"} }), Request, RuleRequest, "customer", true, ""},
+		{"an unknown person behind a customer's form", from(mail.Address{Address: "no-reply@customer.test"}, asker(stranger), restricted, func(f *Facts) { f.Desk.CustomerDomains = []string{"customer.test"} }), Held, RuleUnknown, "", false, ""},
 		{"a subdomain of a customer's domain", from(mail.Address{Address: "x@a.customer.test"}, restricted, func(f *Facts) { f.Desk.CustomerDomains = []string{"customer.test"} }), Request, RuleRequest, "customer", true, ""},
 		{"a domain that ends like a customer's", from(mail.Address{Address: "x@notcustomer.test"}, restricted, func(f *Facts) { f.Desk.CustomerDomains = []string{"customer.test"} }), Held, RuleUnknown, "", false, ""},
 		{"a customer's domain in the name", from(mail.Address{Name: "taro@customer.test", Address: "x@evil.test"}, restricted, func(f *Facts) { f.Desk.CustomerDomains = []string{"customer.test"} }), Held, RuleUnknown, "", false, ""},

@@ -245,7 +245,6 @@ func (t *Taker) refs(ctx context.Context, tx *store.Tx, s *Settings, m *mail.Mes
 	for _, id := range ids {
 		token, agent, ok := t.Signer.Read(id, s.Agents)
 		switch {
-		case ok && token.RequestID == 0: // about no request, as a digest
 		case ok && token.Agent:
 			refs = append(refs, Ref{RequestID: token.RequestID, By: ByAgentToken, Agent: agent})
 		case ok:

@@ -79,6 +79,7 @@ func TestFacts(t *testing.T) {
 		{"resolved, too late", all(resolve, later(14*day+time.Minute)), "From: taro@customer.test" + token, Request, RuleMentions, "late=yes"},
 		{"resolved, never too late", all(func(o *twoDesks) { o.desk.Reopen = 0 }, resolve, later(400*day)), "From: taro@customer.test" + token, Reply, RuleReplyToken, ""},
 		{"resolved long ago, an agent answers", all(resolve, later(15*day)), agent + "And now?", Reply, RuleAgentProof, "proof=token"},
+		{"the agent's own request, by the notice", all(do(func(o *twoDesks, tx *store.Tx) error { return tx.SetRequester(o.request("SUP-1").ID, aki) })), agent + "And now?", Reply, RuleReplyMessageID, ""},
 
 		{"the token in the address of a copy", nil, "From: taro@customer.test\nTo: ben@elsewhere.test\nCc: Support <{plus}>\n\nHello again", Reply, RuleReplyToken, ""},
 		{"the token in the address of delivery", nil, "From: taro@customer.test\nTo: list@customer.test\nDelivered-To: {plus}\n\nHello again", Reply, RuleReplyToken, ""},

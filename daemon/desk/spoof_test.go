@@ -275,6 +275,9 @@ func spoofs() []struct{ name, right, mail string } {
 		{"an agent's name at the other desk", "agent at the other", akis + "To: sales@example.com\nSubject: [SAL-1] Hello\n" + text},
 		{"the token of this desk at the other", "agent at the other", akis + "To: sales@example.com\n" + answer + text},
 
+		{"a forward by two authors", "agent's DMARC", "From: aki@example.com, mallory@evil.test\nSubject: Fwd: Hello\n" + pass + "\n---------- Forwarded message ---------\nFrom: Taro <taro@customer.test>\nDate: Sat, 21 Nov 2026\nSubject: Hello\nTo: aki@example.com\n\nIt is broken.\n"},
+		{"a forward without proof", "agent's DMARC", akis + "Subject: Fwd: Hello\n\n---------- Forwarded message ---------\nFrom: Taro <taro@customer.test>\nDate: Sat, 21 Nov 2026\nSubject: Hello\nTo: aki@example.com\n\nIt is broken.\n"},
+
 		{"a stranger names the request", "subject", "From: mallory@evil.test\n" + subject + text},
 		{"a stranger answers the customer's mail", "Message-ID", "From: mallory@evil.test\nIn-Reply-To: <taro1@c>\n" + text},
 		{"a stranger refers to the customer's mail", "Message-ID", "From: mallory@evil.test\nReferences: <x@y> <taro1@c>\n" + text},
@@ -331,8 +334,9 @@ func TestSpoofing(all *testing.T) {
 			if !slices.Equal(before.said, after.said) || after.answered != before.answered {
 				t.Errorf("%s by %s: the conversations hold %v, held %v", entry.Outcome, entry.Rule, after.said, before.said)
 			}
-			for _, l := range after.sent[len(before.sent):] { // an acknowledgement of a new request, to its sender, is none of ours
-				if entry.Outcome != Request || l != "received "+entry.Request+" "+entry.From.Address && !strings.HasPrefix(l, "received "+entry.Request) {
+			for _, l := range after.sent[len(before.sent):] { // no more than the acknowledgement of a new request, to whom the header names as its sender
+				to, ok := strings.CutPrefix(l, "received "+entry.Request+" ")
+				if header, _, _ := strings.Cut(c.mail, "\n\n"); entry.Outcome != Request || !ok || !strings.Contains(header, to) {
 					t.Errorf("%s by %s: sent %s", entry.Outcome, entry.Rule, l)
 				}
 			}

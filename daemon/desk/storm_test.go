@@ -152,7 +152,6 @@ func TestStormOfOneSender(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	start := time.Now()
 	storm(600)
 	check := func(received, told, requests int) {
 		t.Helper()
@@ -184,9 +183,6 @@ func TestStormOfOneSender(t *testing.T) {
 	b.now = b.now.Add(2 * time.Hour)
 	storm(100)
 	check(10, 30, 90)
-	if took := time.Since(start); took > 20*time.Second {
-		t.Errorf("it took %v", took)
-	}
 	// Held mail waits until somebody takes it.
 	held, err := b.taker.Store.HeldFrom(t.Context(), b.desk.ID, RuleRate, nil, 0, 1)
 	if err != nil || len(held) != 1 {

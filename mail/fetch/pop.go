@@ -179,14 +179,10 @@ func (s *popSession) Close() error {
 }
 
 // leave says QUIT. Nothing is marked as deleted then, so the answer does not
-// matter. Whoever only looks hangs up instead: a server may remove, or stop
-// listing, what was read in a session that ended by QUIT (RFC 2449 section 6.7;
-// Gmail does the latter), and is in no such state without (RFC 1939 section 6).
+// matter. Whoever only looks hangs up: what was read may be removed after QUIT
+// (RFC 2449 section 6.7), or not be listed any more (Gmail).
 func (s *popSession) leave(patience time.Duration) {
-	if s.conn == nil {
-		return
-	}
-	if !s.settings.ReadOnly {
+	if s.conn != nil && !s.settings.ReadOnly {
 		s.conn.SetIdle(patience)
 		_, _ = s.command("QUIT")
 	}

@@ -37,7 +37,7 @@ func TestReal(t *testing.T) {
 		run  func(*testing.T, host)
 	}
 	both := []test{
-		{"round", round}, {"max_size", maxSize}, {"actions", actions}, {"idle", idle}, {"polling", polling}, {"refusals", refusals},
+		{"round", round}, {"max_size", maxSize}, {"actions", actions}, {"idle", idle}, {"polling", polling}, {"refusals", refusals}, {"looking", looking},
 	}
 	for _, server := range []struct {
 		name, delimiter string
