@@ -50,6 +50,7 @@ func TestActs(t *testing.T) {
 		{ui.Act{Name: ui.ActReply, Key: "sup-1", Text: "x"}, "!which-agent", "Aki, Ben"},
 		{ui.Act{Name: ui.ActReply, Key: "SUP-1", Text: "x", Agent: "Carl"}, "!no-agent", "Aki, Ben"},
 		{ui.Act{Name: ui.ActReply, Key: "SUP-1", Agent: "aki"}, "!no-text", ""},
+		{ui.Act{Name: ui.ActReply, Key: "SUP-1", Agent: "AKI@example.com"}, "!no-text", ""},
 		{ui.Act{Name: ui.ActReply, Key: "SUP-1", Agent: "aki", Text: "Try again."}, "answered", "SUP-1"},
 		{ui.Act{Name: ui.ActNote, Key: "SUP-1", Text: "Odd."}, "noted", "SUP-1"}, // the assignee, by now
 		{ui.Act{Name: ui.ActResolve, Key: "SUP-1", Text: "It works."}, "answered resolved", "SUP-1"},

@@ -169,6 +169,18 @@ func (n *house) until(end time.Time, step time.Duration, each func()) {
 func (n *house) take(raw, broken string) store.Entry {
 	n.t.Helper()
 	n.uid++
+	in := n.incoming(raw)
+	in.Broken = broken
+	taken, err := n.d.acts.taker.Take(n.t.Context(), n.settings(), n.box, []*desk.Incoming{in})
+	if err != nil || len(taken) != 1 {
+		n.t.Fatal(taken, err)
+	}
+	return n.entry(taken[0].Entry)
+}
+
+// incoming is a mail as it was fetched.
+func (n *house) incoming(raw string) *desk.Incoming {
+	n.t.Helper()
 	raw = strings.ReplaceAll(raw, "\n", "\r\n")
 	in, err := n.d.acts.taker.Prepare(&mail.Raw{
 		UIDValidity: 1, UID: n.uid, Size: int64(len(raw)), Length: int64(len(raw)), Content: strings.NewReader(raw), Close: func() {},
@@ -176,12 +188,7 @@ func (n *house) take(raw, broken string) store.Entry {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	in.Broken = broken
-	taken, err := n.d.acts.taker.Take(n.t.Context(), n.settings(), n.box, []*desk.Incoming{in})
-	if err != nil || len(taken) != 1 {
-		n.t.Fatal(taken, err)
-	}
-	return n.entry(taken[0].Entry)
+	return in
 }
 
 // letter is a customer's mail.

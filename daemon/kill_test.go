@@ -54,7 +54,7 @@ func kill(t *testing.T, cmd *exec.Cmd) {
 func TestKilled(t *testing.T) {
 	const mails, kills = 2000, 40
 	o := newOffice(t, func(s *officeSettings) {
-		s.After, s.Backlog, s.Agents = "move", "process", []string{"aki"}
+		s.After, s.Backlog, s.Agents, s.Top = "move", "process", []string{"aki"}, noLimits
 		s.RelayUser, s.RelaySecurity = "", "none"
 	})
 	o.set.RelayHost, o.set.RelayPort = split(t, o.hosts.SMTP)

@@ -61,6 +61,16 @@ type officeSettings struct {
 	More                 string // at the end of the file
 }
 
+// noLimits lets thousands of mails be answered within a minute.
+const noLimits = `[limits]
+automatic_per_hour = 0
+automatic_per_day = 0
+automatic_in_all = 0
+notices_of_sender = 0
+notices = 0
+mails_of_sender = 0
+`
+
 const officeConfig = `data_dir = "data"
 {{.Top}}
 [ui]

@@ -76,7 +76,7 @@ func TestStatusOfTheLedger(t *testing.T) {
 	if err != nil || s.Ledger.Unaccounted != 2 || !s.Ledger.ReconciledAt.Equal(n.now) {
 		t.Errorf("after: %+v %v", s.Ledger, err)
 	}
-	if len(s.Warnings) != 1 || !strings.Contains(s.Warnings[0], "outbox retry") || strings.Contains(s.Warnings[0], "taro") {
+	if len(s.Warnings) != 1 || !strings.Contains(s.Warnings[0], "customers unsuspend") || strings.Contains(s.Warnings[0], "taro") {
 		t.Errorf("the warnings are %q", s.Warnings)
 	}
 	n.now = n.now.Add(8 * 24 * time.Hour)

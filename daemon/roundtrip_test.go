@@ -87,7 +87,7 @@ The printer prints nothing. The secret word is gazebo.
 			t.Errorf("the customer sees the agent's token in %s", name)
 		}
 	}
-	if b := body(t, o.inbox("ben@mail.test", 2)); !strings.Contains(b, "Answered by aki") {
+	if b := body(t, o.inbox("ben@mail.test", 2)); !strings.Contains(b, "aki answered SUP-1") {
 		t.Errorf("the other agent is told: %s", b)
 	}
 

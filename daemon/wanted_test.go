@@ -1,6 +1,10 @@
 package daemon_test
 
 import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"helpdesk/store"
@@ -38,5 +42,45 @@ func TestWanted(t *testing.T) {
 	entries, err := o.info.Store.Entries(t.Context(), store.EntryFilter{})
 	if err != nil || len(entries) != 3 || entries[2].Outcome != "skipped" {
 		t.Errorf("the ledger: %+v, %v", entries, err)
+	}
+}
+
+// TestWantedWhileImporting: what somebody wants does not wait for the end of an
+// import, nor is it taken as quietly as the mail of the import.
+func TestWantedWhileImporting(t *testing.T) {
+	t.Parallel()
+	const old = 2000
+	o := newOffice(t, func(s *officeSettings) { s.Backlog, s.Poll = "import", "1h" })
+	if err := o.hosts.Deliver(support, []byte(oldMail(0))); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Dir(o.files()[0])
+	for i := 1; i < old; i++ {
+		name := fmt.Sprintf("%d.M%dP1.host", 1700000000+i, i)
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(oldMail(i)), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.start()
+	progress := func() (done int) {
+		t.Helper()
+		o.eventually("the import is under way", func(ctx context.Context) (bool, error) {
+			s, err := o.info.Status(ctx)
+			if err == nil && s.Desks[0].Import != nil {
+				done = s.Desks[0].Import.Done
+			}
+			return done > 0, err
+		})
+		return done
+	}
+	progress()
+	o.do(ui.Act{Name: ui.ActTake, IDs: []int64{old}})
+	o.becomes(old, "request", "")
+	if done := progress(); done > old*3/4 {
+		t.Errorf("the mail that somebody wants is there after %d of %d", done, old)
+	}
+	o.settled()
+	if all, events := o.queuedLines(); all != 2 || events["new"] != 2 {
+		t.Errorf("queued: %v, want notices to the two agents", events)
 	}
 }

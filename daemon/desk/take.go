@@ -182,7 +182,7 @@ func (t *Taker) take(ctx context.Context, tx *store.Tx, s *Settings, box store.M
 	if kept {
 		pending = "" // an ignored mail that was renamed on the server is still an ignored one
 	}
-	if pending != "" && d.Outcome == Probe {
+	if pending != "" && d.Outcome == Probe && !f.Plus {
 		pending = Later(pending, f.Probe.Add(ProbeLife))
 	}
 	return t.place(tx, box, in, entry, pending, c.queued)
