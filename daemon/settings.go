@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +32,11 @@ func (d *daemon) deskSettings(id int64, c *config.Desk) *desk.Settings {
 	}
 	for i := range d.Config.Desks {
 		if other := &d.Config.Desks[i]; other != c {
-			s.Others = append(append(s.Others, other.Address), other.Aliases...)
+			for _, a := range append([]string{other.Address, other.Sender().Address, other.ReplyAddress().Address}, other.Aliases...) {
+				if a != "" && !slices.Contains(s.Others, a) {
+					s.Others = append(s.Others, a)
+				}
+			}
 		}
 	}
 	for _, email := range c.Agents {

@@ -237,6 +237,8 @@ func TestForwarded(t *testing.T) {
 		f := m.Forwarded
 		if f == nil || f.From != (Address{"Anna Berg", "anna@example.com"}) || f.Subject != "Printer" || f.Date.Format("2006-01-02 15:04") != "2026-01-06 10:00" {
 			t.Errorf("%s: %+v", c.name, f)
+		} else if want := c.text[strings.LastIndex(c.text, "\n")+1:]; f.Text != strings.TrimPrefix(want, "> ") {
+			t.Errorf("%s: passes on %q, want %q", c.name, f.Text, want)
 		}
 	}
 	bare := parseString(t, "From: x@example.org\nSubject: Fwd: Printer\n\n---------- Forwarded message ---------\nFrom: Anna <anna@example.com>\nDate: Tue, Jan 6, 2026 at 10:00 AM\nSubject: Printer\n\nIt burns.")

@@ -56,7 +56,7 @@ func (r *replyReader) forwarded(called bool) *Forwarded {
 			}
 			b := r.unquotedBlock(i)
 			if b.holds(r.ruled(i)) {
-				return b.asForwarded()
+				return r.passedOn(i, &b)
 			}
 		}
 	}
@@ -73,7 +73,22 @@ func (r *replyReader) forwardAt(i int) *Forwarded {
 	if b.roles() < 2 {
 		return nil
 	}
-	return b.asForwarded()
+	return r.passedOn(i, &b)
+}
+
+// passedOn is the mail whose header block stands at line i.
+func (r *replyReader) passedOn(i int, b *headerBlock) *Forwarded {
+	f := b.asForwarded()
+	var text strings.Builder
+	for j := i + b.end; j < len(r.lines); j++ {
+		line := r.lines[j]
+		if r.quoted[i] { // the whole of it stands behind quote marks, which its writer did not make
+			line = strings.TrimPrefix(strings.TrimPrefix(strings.TrimLeft(line, " \t"), ">"), " ")
+		}
+		text.WriteString(line + "\n")
+	}
+	f.Text = strings.Trim(text.String(), "\n")
+	return f
 }
 
 // unquotedBlock reads a header block that may stand behind quote marks.

@@ -117,4 +117,5 @@ type Forwarded struct {
 	From    Address   `json:"from"`
 	Date    time.Time `json:"date"`
 	Subject string    `json:"subject"`
+	Text    string    `json:"-"` // what stands below its header, without what the one who passes it on wrote; "" where it is attached
 }

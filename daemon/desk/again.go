@@ -66,8 +66,8 @@ func (t *Taker) takeStored(ctx context.Context, s *Settings, box store.Mailbox, 
 	return all[0], nil
 }
 
-// Release takes the mail that was held because its senders were unknown, of
-// these addresses (keys; none: of all whom the desk knows by now), oldest
+// Release takes the mail that was held because its senders were unknown, and
+// whom the desk knows by now, of these addresses (keys; none: of all), oldest
 // first. It returns how many mails were taken.
 func (t *Taker) Release(ctx context.Context, s *Settings, keys []string) (n int, err error) {
 	of := make(map[string]bool) // senders who are known
@@ -81,15 +81,14 @@ func (t *Taker) Release(ctx context.Context, s *Settings, keys []string) (n int,
 		}
 		for _, entry := range held {
 			after = entry.ID
-			if key := entry.From.Key(); len(keys) == 0 {
-				if _, asked := of[key]; !asked {
-					if of[key], err = t.knownNow(ctx, s, entry.From); err != nil {
-						return n, err
-					}
+			key := entry.From.Key()
+			if _, asked := of[key]; !asked {
+				if of[key], err = t.knownNow(ctx, s, entry.From); err != nil {
+					return n, err
 				}
-				if !of[key] {
-					continue
-				}
+			}
+			if !of[key] {
+				continue
 			}
 			box, err := t.Store.MailboxByID(ctx, entry.MailboxID)
 			if err != nil {

@@ -70,7 +70,8 @@ func takesArg(name string) bool {
 // lines not counted. say is the text without them. fields are the names of the
 // request type's fields, which are commands too: "#Floor 3". unknown are the
 // lines that look like a command and are none, with the sign: none of them is
-// ever taken for a command's name.
+// ever taken for a command's name. So is #note within the text, as above a
+// signature that nothing marks as one: the text was not meant for the customer.
 func ParseCommands(reply string, fields []string) (say string, commands []Command, unknown []string) {
 	return parseCommands(reply, fields, nil)
 }
@@ -81,10 +82,13 @@ func ParseCommands(reply string, fields []string) (say string, commands []Comman
 func parseCommands(reply string, fields, theirs []string) (say string, commands []Command, unknown []string) {
 	lines := strings.Split(reply, "\n")
 	first, last := commandLines(lines)
-	var text []string
+	var text, stray []string
 	for i, line := range lines {
 		if i >= first && i < last {
 			text = append(text, line)
+			if straysNote(line) {
+				stray = append(stray, clip(trimmed(line), 200))
+			}
 			continue
 		}
 		word, ok := afterSign(line)
@@ -100,6 +104,9 @@ func parseCommands(reply string, fields, theirs []string) (say string, commands 
 			text = append(text, rest)
 		}
 		commands = append(commands, c)
+	}
+	if !slices.Contains(commands, Command{Name: CommandNote}) {
+		unknown = append(unknown, stray...)
 	}
 	return strings.Trim(strings.Join(text, "\n"), "\n"), commands, unknown
 }
@@ -136,18 +143,36 @@ func isCommand(line string) bool {
 	return unicode.IsLetter(r)
 }
 
-// afterSign is what stands behind the sign that a command begins with.
+// straysNote reports whether a line is #note, where or how it is no command:
+// "# note" too.
+func straysNote(line string) bool {
+	rest, ok := afterSign(line)
+	if !ok {
+		return false
+	}
+	c, _, ok := parseCommand(trimmed(rest), nil)
+	return ok && c.Name == CommandNote
+}
+
+// afterSign is what stands behind the sign that a command begins with: also the
+// wide one, and the sharp that Japanese keyboards offer for it. A bold line has
+// stars around it in the text of many mail programs.
 func afterSign(line string) (rest string, ok bool) {
 	line = trimmed(line)
-	if rest, ok = strings.CutPrefix(line, "#"); ok {
-		return rest, true
+	if bold := strings.TrimLeft(line, "*_"); bold != line && len(bold) > 0 {
+		line = strings.TrimRight(bold, "*_")
 	}
-	return strings.CutPrefix(line, "＃")
+	for _, sign := range []string{"#", "＃", "♯", "﹟"} {
+		if rest, ok = strings.CutPrefix(line, sign); ok {
+			return rest, true
+		}
+	}
+	return "", false
 }
 
 // trimmed is a line without the spaces around it, seen or not.
 func trimmed(line string) string {
-	return strings.TrimFunc(line, func(r rune) bool { return unicode.IsSpace(r) || r == '\u200b' || r == '\u200e' || r == '\ufeff' })
+	return strings.TrimFunc(line, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) })
 }
 
 // commandsIn are the lines of a customer's mail that would be commands in an
@@ -169,7 +194,7 @@ func parseCommand(line string, fields []string) (c Command, rest string, ok bool
 	if i := strings.IndexFunc(line, func(r rune) bool { return unicode.IsSpace(r) || r == ':' || r == '：' }); i >= 0 {
 		word, arg = line[:i], behind(line[i:])
 	}
-	name, ok := commandName(strings.ToLower(word))
+	name, ok := commandName(folded(word))
 	switch {
 	case !ok:
 		return fieldCommand(line, fields)

@@ -46,6 +46,13 @@ func TestParseCommands(t *testing.T) {
 		{"quoted", "Hello\n> #resolve", "Hello\n> #resolve", nil, nil},
 		{"in the middle", "Hello\n#resolve\nTaro", "Hello\n#resolve\nTaro", nil, nil},
 		{"behind other text", "Please #resolve", "Please #resolve", nil, nil},
+		{"a note's sign in the middle", "Hello\n#note\nTaro", "Hello\n#note\nTaro", nil, []string{"#note"}},
+		{"a note above a signature", "He is a fool.\n＃メモ 社内用\n\nAki\nSupport", "He is a fool.\n＃メモ 社内用\n\nAki\nSupport", nil, []string{"＃メモ 社内用"}},
+		{"a note's sign in the middle of a note", "#note\nHello\n#note\nTaro", "Hello\n#note\nTaro", []Command{{Name: "note"}}, nil},
+		{"a note's sign with a space", "# note\nHello", "# note\nHello", nil, []string{"# note"}},
+		{"a word that begins like a note's", "Hello\n#notes are here\n#1 note\n# Notes\nsee #note\n> #note\nTaro", "Hello\n#notes are here\n#1 note\n# Notes\nsee #note\n> #note\nTaro", nil, nil},
+		{"bold, wide and sharp", "*#resolve*\n＃ｒｅｏｐｅｎ\n♯メモ\n**#assign ben**\nHello", "Hello", []Command{{Name: "resolve"}, {Name: "reopen"}, {Name: "note"}, {"assign", "ben"}}, nil},
+		{"signs for reading right to left", "\u200f#resolve\u200e\u2060", "", []Command{{Name: "resolve"}}, nil},
 		{"above a signature", "Hello\n#resolve\n--\nAki", "Hello\n#resolve\n--\nAki", nil, nil},
 	} {
 		say, commands, unknown := ParseCommands(c.reply, fields)

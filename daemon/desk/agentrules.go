@@ -15,7 +15,7 @@ func agentWithProof(f *Facts) *Decision {
 	if p == nil {
 		return nil
 	}
-	if f.Mail.Forwarded != nil && p.token == nil && p.dmarc && f.Sender.Key() != p.agent.Key() {
+	if passedOn(f.Mail) != nil && p.token == nil && p.dmarc && f.Sender.Key() != p.agent.Key() {
 		d := request(f) // the text is the customer's: no commands; and the agent writes to colleagues, not to its readers
 		d.Ref, d.Verified, d.Copies = first(f.Refs, anyRef), false, false
 		d.arg("forwarded_by", p.agent.Address)
@@ -67,10 +67,19 @@ func agentSays(f *Facts, ref *Ref, how string) *Decision {
 	case ref.Unreachable:
 		d.Answer = true
 		d.arg("not_sent", NotSentNobody)
+	case copied(f):
+		d.Answer = true
+		d.arg("not_sent", NotSentCopy)
 	default:
 		d.Outcome, d.Kind = Reply, store.KindAgent
 	}
 	return d
+}
+
+// copied reports whether an agent wrote to somebody else, with a copy for us:
+// to a colleague about the customer, or to the customer, who has it then.
+func copied(f *Facts) bool {
+	return !slices.ContainsFunc(f.Mail.To, f.Desk.Ours) && slices.ContainsFunc(f.Mail.Cc, f.Desk.Ours)
 }
 
 // forAgents reports whether a command keeps the text beside it from customers,

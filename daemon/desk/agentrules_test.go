@@ -15,6 +15,9 @@ func agentRows() []decided {
 	attached := func(inline bool) func(*Facts) {
 		return message(func(m *mail.Message) { m.Reply, m.Attachments = "", []mail.Attachment{{Name: "a.png", Inline: inline}} })
 	}
+	addressed := func(to, cc string) func(*Facts) {
+		return message(func(m *mail.Message) { m.To, m.Cc = []mail.Address{{Address: to}}, []mail.Address{{Address: cc}} })
+	}
 	const unverified, pinned = "not_sent=unverified", "no_answer=dmarc not_sent=unverified"
 	return []decided{
 		{"an agent answers by their own token", from(aki, akis()), Reply, RuleAgentProof, "agent", false, "proof=token"},
@@ -24,6 +27,11 @@ func agentRows() []decided {
 		{"an agent answers with a file only", from(aki, akis(), attached(false)), Reply, RuleAgentProof, "agent", false, "proof=token"},
 		{"an agent answers with a picture only", from(aki, akis(), attached(true)), Reply, RuleAgentProof, "agent", false, "proof=token"},
 		{"an agent answers a request without a sender", from(aki, akis(func(r *Ref) { r.Unreachable = true })), Note, RuleAgentProof, "note", true, "not_sent=nobody proof=token"},
+		{"an agent answers a colleague with a copy for us", from(aki, akis(), addressed("boss@else.test", "support@example.com")), Note, RuleAgentProof, "note", true, "not_sent=copy proof=token"},
+		{"an agent answers us with a copy for a colleague", from(aki, akis(), addressed("help@example.com", "boss@else.test")), Reply, RuleAgentProof, "agent", false, "proof=token"},
+		{"an agent answers us and us again in copy", from(aki, akis(), addressed("support+x@example.com", "support@example.com")), Reply, RuleAgentProof, "agent", false, "proof=token"},
+		{"an agent's answer by another address of ours", from(aki, akis(), addressed("office@else.test", "boss@else.test")), Reply, RuleAgentProof, "agent", false, "proof=token"},
+		{"an agent's command with a copy for us", from(aki, akis(), addressed("boss@else.test", "support@example.com"), text("#resolve")), Note, RuleAgentProof, "note", false, "commands=resolve proof=token"},
 		{"an agent answers a digest", from(aki, func(f *Facts) { f.Digest = true }), Ignored, RuleAgentProof, "", true, "not_sent=digest"},
 		{"an agent answers a digest and names a request", from(aki, func(f *Facts) { f.Digest = true }, bySubject), Ignored, RuleAgentProof, "", true, "not_sent=digest"},
 		{"an agent answers a digest, names a request and passes DMARC", from(aki, func(f *Facts) { f.Digest = true }, bySubject, auth(agentPass)), Reply, RuleAgentProof, "agent", false, "proof=dmarc"},

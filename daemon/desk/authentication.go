@@ -100,7 +100,7 @@ type authResult struct{ method, result, headerFrom string }
 func authResults(value string) (id string, results []authResult) {
 	for i, clause := range strings.Split(withoutComments(value), ";") {
 		fields := strings.Fields(clause)
-		if i == 0 {
+		if i == 0 && (len(fields) == 0 || !strings.Contains(fields[0], "=")) { // Microsoft 365 writes no host: nobody's results
 			if len(fields) == 0 || len(fields) > 1 && fields[1] != "1" {
 				return "", nil
 			}

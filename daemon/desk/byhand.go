@@ -82,6 +82,8 @@ func (t *Taker) byHand(ctx context.Context, tx *store.Tx, s *Settings, by ByHand
 // checkByHand adds what a mail need not be checked for, and what was said.
 func (p *plan) checkByHand(ctx context.Context, answer bool) error {
 	switch {
+	case answer && slices.ContainsFunc(strings.Split(p.say, "\n"), straysNote):
+		p.cannot("note-inside") // who is used to mail wants a note
 	case answer:
 		participants, err := p.tx.Participants(ctx, p.request.ID)
 		if err != nil {

@@ -39,6 +39,7 @@ func TestByHand(t *testing.T) {
 		{"resolved", ByHand{Agent: aki, Commands: []Command{{Name: "resolve"}}}, "resolved", []string{"resolved taro@customer.test"}, "resolved", "note aki@example.com:"},
 		{"resolved with an answer", ByHand{Agent: aki, Say: "Done.", Commands: []Command{{Name: "resolve"}}}, "answered resolved", []string{"answered taro@customer.test", "answered-by ben@example.com"}, "resolved", "agent aki@example.com: Done."},
 		{"something impossible beside an answer", ByHand{Agent: aki, Say: "Done.", Commands: []Command{{Name: "assign", Arg: "carol"}}}, "agent-unknown", nil, "open", ""},
+		{"a note by its sign", ByHand{Agent: aki, Say: "#note He is a fool."}, "note-inside", nil, "open", ""},
 		{"nothing", ByHand{Agent: aki}, "empty", nil, "open", ""},
 		{"somebody who is no agent", ByHand{Agent: mail.Address{Address: "eve@example.com"}, Say: "Hi"}, "agent-unknown", nil, "open", ""},
 	} {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"helpdesk/mail"
@@ -212,49 +211,6 @@ func (c *carrying) held(ctx context.Context, entryID int64) error {
 	return c.put(ctx, &line)
 }
 
-// reached lifts the suspension of an address from which an answer to our mail
-// comes: it arrived there.
-func (c *carrying) reached(ctx context.Context) error {
-	if c.f.Mail.Automatic != "" || c.f.Mail.FromUnsure || first(c.f.Refs, func(r Ref) bool { return r.By == ByCustomerToken }) == nil {
-		return nil
-	}
-	from := c.f.Mail.From.Key()
-	suspended, err := c.tx.SuspendedAt(ctx, from)
-	if err != nil {
-		return fmt.Errorf("looking up suspended addresses: %w", err)
-	}
-	if !suspended {
-		return nil
-	}
-	if err := c.tx.Unsuspend(from); err != nil {
-		return fmt.Errorf("lifting the suspension of %s: %w", from, err)
-	}
-	return nil
-}
-
-// returned marks the outbox line that came back, and suspends its address.
-func (c *carrying) returned(entryID int64) error {
-	b := c.f.Mail.Bounce
-	if c.f.Bounce == nil || b == nil {
-		return nil
-	}
-	if b.Permanent {
-		if err := c.tx.MarkReturned(c.f.Bounce.ID, "bounced", returnWords(b)); err != nil {
-			return err
-		}
-	}
-	if c.d.Suspend != "" {
-		if err := c.tx.Suspend(c.d.Suspend, entryID, b.Status); err != nil {
-			return fmt.Errorf("suspending %s: %w", c.d.Suspend, err)
-		}
-	}
-	return nil
-}
-
-func returnWords(b *mail.Bounce) string {
-	return strings.TrimSpace(b.Status + " " + clip(b.Diagnostic, 500))
-}
-
 // addMessage adds what the mail says to the conversation.
 func (c *carrying) addMessage(entryID int64) error {
 	m := c.f.Mail
@@ -267,8 +223,12 @@ func (c *carrying) addMessage(entryID int64) error {
 	} else if c.d.Outcome == Request {
 		message.From = c.d.Requester
 	}
-	if c.plan != nil && !c.plan.failed() {
-		message.Reply = c.plan.say
+	// A note of commands alone keeps them; an answer never does, the customer reads this.
+	if p := c.plan; p != nil && !p.failed() && (p.say != "" || c.d.Kind != store.KindNote) {
+		message.Reply = p.say
+	}
+	if shown := passedOn(m); shown != nil && c.d.Args["forwarded_by"] != "" {
+		message.Reply = shown.Text // what the agent wrote above it is for colleagues, and an answer quotes Reply
 	}
 	if err := c.tx.AddMessage(&message); err != nil {
 		return fmt.Errorf("adding the message: %w", err)
@@ -310,17 +270,6 @@ func (c *carrying) notSent(ctx context.Context) error {
 	c.args = maps.Clone(c.d.Args)
 	c.args["why"], c.args["subject"] = c.d.Args["not_sent"], clip(c.f.Mail.Subject, 200)
 	return c.toAgent(ctx, EventNotSent, c.f.Mail.From)
-}
-
-// bounced tells agents, with their next digest only, that an answer came back
-// for good.
-func (c *carrying) bounced(ctx context.Context) error {
-	b, line := c.f.Mail.Bounce, c.f.Bounce
-	if b == nil || !b.Permanent || line == nil || line.Event != EventAnswered {
-		return nil
-	}
-	c.args = map[string]string{"address": line.To.Address, "words": returnWords(b)}
-	return c.toAgents(ctx, EventBounced, c.responsible())
 }
 
 // responsible is the assignee, or all agents while there is none.

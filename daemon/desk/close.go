@@ -81,14 +81,11 @@ func (t *Taker) closeResolved(ctx context.Context, tx *store.Tx, s *Settings) (i
 
 // newestMessage is the id of a request's newest message, 0 when it has none.
 func newestMessage(ctx context.Context, tx *store.Tx, r store.Request) (int64, error) {
-	messages, err := tx.Messages(ctx, r.ID)
-	if err != nil {
+	id, err := tx.NewestMessage(ctx, r.ID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return 0, fmt.Errorf("reading %s: %w", r.Key, err)
 	}
-	if len(messages) == 0 {
-		return 0, nil
-	}
-	return messages[len(messages)-1].ID, nil
+	return id, nil
 }
 
 // Remind tells the assignee of a request, or all agents while there is none,

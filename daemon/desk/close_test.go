@@ -26,7 +26,7 @@ func TestAnswerCameBack(t *testing.T) {
 		t.Errorf("the next answer is %s", state)
 	}
 	b.bounce(b.line(EventNew, "ben@example.com"))
-	if got := b.tally(); got["bounced aki@example.com digest"] != 1 {
+	if got := b.tally(); got["bounced aki@example.com digest"] != 2 { // the answer, and the one that waits
 		t.Errorf("a notice that came back caused %v", got)
 	}
 	b.customerSays("taro@customer.test", "I am here!")
@@ -45,10 +45,15 @@ func (b *bench) bounce(line store.OutboxLine) {
 	b.n++
 	line.State = store.OutboxSent
 	b.write(func(tx *store.Tx) error { return tx.SaveOutbox(line) })
-	b.take("Return-Path: <>\nFrom: MAILER-DAEMON@mx.test\nTo: support@example.com\nSubject: Undelivered Mail Returned to Sender\nMessage-ID: <b" + itoa(b.n) + "@mx.test>\nMIME-Version: 1.0\n" +
+	b.take(strings.Replace(returned(line.MessageID, line.To.Address), "<b@mx.test>", "<b"+itoa(b.n)+"@mx.test>", 1))
+}
+
+// returned is the report of a server that a mail of ours came back for good.
+func returned(messageID, to string) string {
+	return "Return-Path: <>\nFrom: MAILER-DAEMON@mx.test\nTo: support@example.com\nSubject: Undelivered Mail Returned to Sender\nMessage-ID: <b@mx.test>\nMIME-Version: 1.0\n" +
 		"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\nContent-Type: text/plain\n\nNo such user.\n\n--b\nContent-Type: message/delivery-status\n\n" +
-		"Reporting-MTA: dns; mx.test\n\nFinal-Recipient: rfc822; " + line.To.Address + "\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 no such user\n\n--b\nContent-Type: message/rfc822\n\n" +
-		"From: support@example.com\nTo: " + line.To.Address + "\nMessage-ID: <" + line.MessageID + ">\nSubject: Re\n\nx\n\n--b--\n")
+		"Reporting-MTA: dns; mx.test\n\nFinal-Recipient: rfc822; " + to + "\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 no such user\n\n--b\nContent-Type: message/rfc822\n\n" +
+		"From: support@example.com\nTo: " + to + "\nMessage-ID: <" + messageID + ">\nSubject: Re\n\nx\n\n--b--\n"
 }
 
 // Requests that wait for their customer are resolved, those that are resolved

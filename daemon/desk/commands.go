@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -48,11 +48,11 @@ type plan struct {
 	help     bool
 	mine     bool
 	spam     bool
-	state    string         // "", store.StateResolved or store.StateOpen
-	assign   *mail.Address  // nil: as it is; the zero address: nobody
-	merge    *store.Request // nil: no
-	subject  string         // "": as it is
-	fields   map[string]string
+	state    string            // "", store.StateResolved or store.StateOpen
+	assign   *mail.Address     // nil: as it is; the zero address: nobody
+	merge    *store.Request    // nil: no
+	subject  string            // "": as it is
+	fields   map[string]string // that change
 	results  []Result
 	commands int // how many there are
 }
@@ -120,6 +120,10 @@ func (p *plan) check(ctx context.Context, c Command) error {
 	case "mine":
 		return p.checkMine(ctx)
 	default:
+		if straysNote(c.Name) {
+			p.cannot("note-inside")
+			return nil
+		}
 		if p.field(c.Name) == nil {
 			p.cannot("unknown-command", "command", clip(strings.TrimLeft(c.Name, "#＃"), 40))
 			return nil
@@ -156,8 +160,8 @@ func (p *plan) checkSpam() {
 	p.done("spam", "address", who.Address)
 }
 
-// checkAssign finds an agent by address, name, or the beginning of either.
-// Without a name it is the one who writes; "-" is nobody.
+// checkAssign finds the agent whose the request is to be. Without a name it is
+// the one who writes; "-" is nobody.
 func (p *plan) checkAssign(who string) {
 	who = strings.TrimPrefix(folded(who), "@")
 	switch who {
@@ -169,21 +173,9 @@ func (p *plan) checkAssign(who string) {
 		p.done("unassigned")
 		return
 	}
-	var begin []mail.Address
-	for _, a := range p.s.Agents {
-		if folded(a.Name) == who || a.Key() == who {
-			p.assigned(a)
-			return
-		}
-		local, _, _ := strings.Cut(a.Key(), "@")
-		first := slices.ContainsFunc(strings.Fields(folded(a.Name)), func(word string) bool { return word == who })
-		if first || local == who {
-			begin = append(begin, a)
-		}
-	}
-	switch len(begin) {
+	switch found := p.s.AgentsCalled(who); len(found) {
 	case 1:
-		p.assigned(begin[0])
+		p.assigned(found[0])
 	case 0:
 		p.cannot("agent-unknown", "agent", clip(who, 80), "agents", p.agents())
 	default:
@@ -257,12 +249,18 @@ func (t *Taker) merged(ctx context.Context, tx *store.Tx, r store.Request) (stor
 // checkMine: only who forwarded a mail to the desk may say that the request is
 // their own.
 func (p *plan) checkMine(ctx context.Context) error {
-	messages, err := p.tx.Messages(ctx, p.request.ID)
-	if err != nil {
-		return fmt.Errorf("reading %s: %w", p.request.Key, err)
-	}
-	for _, m := range messages {
-		if m.Kind != store.KindCustomer || m.Reason != RuleAgentProof || m.LedgerID == 0 {
+	for id := int64(math.MaxInt64); ; {
+		var err error
+		if id, err = p.tx.CustomerMessageBefore(ctx, p.request.ID, id); errors.Is(err, store.ErrNotFound) {
+			break
+		} else if err != nil {
+			return fmt.Errorf("reading %s: %w", p.request.Key, err)
+		}
+		m, err := p.tx.Message(ctx, id)
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", p.request.Key, err)
+		}
+		if m.Reason != RuleAgentProof || m.LedgerID == 0 {
 			continue
 		}
 		entry, err := p.tx.Entry(ctx, m.LedgerID)
@@ -356,10 +354,7 @@ func (p *plan) checkField(name, value string) {
 		value = f.Choices[i]
 	}
 	if p.fields == nil {
-		p.fields = maps.Clone(p.request.Fields)
-		if p.fields == nil {
-			p.fields = make(map[string]string)
-		}
+		p.fields = make(map[string]string)
 	}
 	p.fields[f.Name] = value
 	p.done("set", "field", f.Name, "value", value)

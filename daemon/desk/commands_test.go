@@ -191,6 +191,9 @@ func TestSpamAndBack(t *testing.T) {
 	if r := b.request("SUP-1"); err != nil || !blocked || !r.Spam || r.State != store.StateResolved {
 		t.Fatalf("after #spam: blocked %v, %v, %+v", blocked, err, r)
 	}
+	if said := b.messages("SUP-1"); said[len(said)-1] != "note aki@example.com: #spam" {
+		t.Errorf("colleagues do not see what was done: %v", said)
+	}
 	var again store.Entry
 	if queued := b.since(func() { again = b.customerSays("taro@customer.test", "Buy!") }); again.Outcome != Blocked || len(queued) != 0 {
 		t.Errorf("the next mail became %s by %s, queued %v", again.Outcome, again.Rule, queued)
@@ -201,6 +204,19 @@ func TestSpamAndBack(t *testing.T) {
 	}
 	if r := b.request("SUP-1"); r.Spam || r.State != store.StateOpen {
 		t.Errorf("after #reopen: %+v", r)
+	}
+}
+
+// An answer may be a file alone: the commands beside it do not reach the customer.
+func TestCommandsBesideAFile(t *testing.T) {
+	b, notice := asked(t)
+	e := b.take("From: Aki <aki@example.com>\nTo: support@example.com\nSubject: Re: Printer\nMessage-ID: <1@a>\nIn-Reply-To: <" + notice.MessageID + ">\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n" +
+		"--b\nContent-Type: text/plain\n\n#resolve\n#priority high\n--b\nContent-Type: application/pdf\nContent-Disposition: attachment; filename=plan.pdf\n\nPDF\n--b--\n")[0]
+	if e.Outcome != Reply || b.request("SUP-1").State != store.StateResolved {
+		t.Fatalf("it became %+v, %+v", e, b.request("SUP-1"))
+	}
+	if text := b.written(EventAnswered, "taro@customer.test"); strings.Contains(text, "#") {
+		t.Errorf("the customer reads\n%s", text)
 	}
 }
 

@@ -68,6 +68,7 @@ const (
 	NotSentEmpty      = "empty"      // it says nothing
 	NotSentNobody     = "nobody"     // the customer's mail named no sender
 	NotSentDigest     = "digest"     // it answers a digest: that is about several requests
+	NotSentCopy       = "copy"       // it was written to somebody else, with a copy for us
 )
 
 // Decision is what becomes of a mail. Args are of the rule's sentence:
@@ -204,9 +205,11 @@ func bounce(f *Facts) *Decision {
 		return d
 	}
 	d.arg("outbox", itoa(f.Bounce.ID))
-	if f.Bounce.RequestID != 0 {
+	if f.Bounce.RequestID != 0 && f.Bounce.DeskID == f.Desk.ID { // agents of another desk hear nothing of it
 		d.Ref = &Ref{RequestID: f.Bounce.RequestID, Key: f.Bounce.Request}
-		d.Kind = store.KindNote
+		if f.Bounce.Cause != CauseBounced { // else it was told: anybody who got our mail can make more reports
+			d.Kind = store.KindNote
+		}
 	}
 	// The address itself is bad only where the server says so (RFC 3463,
 	// X.1.X) and for good; a full mailbox or a spam filter passes.
@@ -270,9 +273,14 @@ func automatic(f *Facts) *Decision {
 	case allowed && !dmarcFail(f.Mail) && !f.Mail.FromUnsure:
 		d = request(f)
 		d.arg("allow", entry)
+	case f.Desk.KeepAutomatic && unknown(f) != nil:
+		return nil // a header by which a mail calls itself automatic opens no door
 	case f.Desk.KeepAutomatic:
 		d = request(f)
 		d.arg("keep", "yes")
+	}
+	if d.Outcome == Request && rate(f) != nil {
+		return nil
 	}
 	d.arg("kind", f.Mail.Automatic)
 	if d.Outcome == Request {

@@ -9,6 +9,7 @@ package desk
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"helpdesk/mail"
@@ -21,7 +22,7 @@ type Settings struct {
 	Name       string
 	Address    string
 	Aliases    []string
-	Others     []string       // addresses of the other desks of this program
+	Others     []string       // addresses of the other desks of this program, and those they send from and are answered at
 	Language   string         // "en" or "ja": the language of notices
 	Agents     []mail.Address // who answers
 	AuthservID string         // whose Authentication-Results we believe; "" believes none (RFC 8601 section 5)
@@ -80,6 +81,29 @@ func (s *Settings) Agent(a mail.Address) (mail.Address, bool) {
 	return mail.Address{}, false
 }
 
+// AgentsCalled returns the agents that a person means: the one with that
+// address, else those of that name, else those with that word in the name or
+// before the @. Any other number than one is for the person to mend.
+func (s *Settings) AgentsCalled(who string) []mail.Address {
+	who = folded(who)
+	var named, like []mail.Address
+	for _, a := range s.Agents {
+		local, _, _ := strings.Cut(a.Key(), "@")
+		switch {
+		case a.Key() == who:
+			return []mail.Address{a}
+		case folded(a.Name) == who:
+			named = append(named, a)
+		case local == who || slices.Contains(strings.Fields(folded(a.Name)), who):
+			like = append(like, a)
+		}
+	}
+	if len(named) > 0 {
+		return named
+	}
+	return like
+}
+
 // Ours reports whether an address is a desk's own, this one's or another's,
 // whatever stands behind a + in it: the token of a request may.
 func (s *Settings) Ours(a mail.Address) bool {
@@ -89,7 +113,7 @@ func (s *Settings) Ours(a mail.Address) bool {
 		own = mail.Address{Address: own}.Key()
 		return own != "" && (own == key || own == untagged)
 	}
-	return is(s.Address) || is(s.Sender.Address) || slices.ContainsFunc(s.Aliases, is) || slices.ContainsFunc(s.Others, is)
+	return is(s.Address) || is(s.Sender.Address) || is(s.ReplyTo.Address) || slices.ContainsFunc(s.Aliases, is) || slices.ContainsFunc(s.Others, is)
 }
 
 // Outcomes of a mail, as they stand in the ledger.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -145,14 +146,19 @@ func (t *Taker) agentFacts(ctx context.Context, tx *store.Tx, f *Facts) error {
 	if ref == nil {
 		return nil
 	}
-	messages, err := tx.Messages(ctx, ref.RequestID)
-	if err != nil {
-		return fmt.Errorf("reading %s: %w", ref.Key, err)
-	}
-	for _, m := range messages {
-		if m.Kind == store.KindCustomer {
-			f.Theirs = append(f.Theirs, commandsIn(m.Text)...)
+	const quoted = 20 // mails of the customer, the newest ones: an answer quotes few
+	for id, i := int64(math.MaxInt64), 0; i < quoted; i++ {
+		var err error
+		if id, err = tx.CustomerMessageBefore(ctx, ref.RequestID, id); errors.Is(err, store.ErrNotFound) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("reading %s: %w", ref.Key, err)
 		}
+		m, err := tx.Message(ctx, id)
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", ref.Key, err)
+		}
+		f.Theirs = append(f.Theirs, commandsIn(m.Text)...)
 	}
 	return nil
 }
@@ -163,7 +169,7 @@ func (t *Taker) agentFacts(ctx context.Context, tx *store.Tx, f *Facts) error {
 // conversation: no mail provider checks the others.
 func sender(s *Settings, m *mail.Message) mail.Address {
 	if _, agent := s.Agent(m.From); agent {
-		if f := m.Forwarded; f != nil && !m.FromUnsure && dmarcPass(m, s.AuthservID) && usable(f.From) && !s.Ours(f.From) {
+		if f := passedOn(m); f != nil && !m.FromUnsure && dmarcPass(m, s.AuthservID) && usable(f.From) && !s.Ours(f.From) {
 			return f.From // an agent passes on what a customer wrote
 		}
 		return m.From
@@ -176,6 +182,18 @@ func sender(s *Settings, m *mail.Message) mail.Address {
 	}
 	return m.From
 }
+
+// passedOn is the mail that this one passes on, nil where it answers: what an
+// answer quotes may hold a mail that its writer had passed on.
+func passedOn(m *mail.Message) *mail.Forwarded {
+	if answerPrefix.MatchString(m.Subject) {
+		return nil
+	}
+	return m.Forwarded
+}
+
+// answerPrefix is what mail programs put before the subject of an answer.
+var answerPrefix = regexp.MustCompile(`^\s*(?i:re|aw|antw|sv|vs|odp|ynt|回复|回覆|答复|返信)\s*([\[(]\d+[\])])?\s*[:：]`)
 
 // usable reports whether mail can be sent to an address.
 func usable(a mail.Address) bool {
@@ -222,6 +240,9 @@ func bounceLine(ctx context.Context, tx *store.Tx, b *mail.Bounce) (*store.Outbo
 	}
 	recipient := mail.Address{Address: b.Recipient}.Key()
 	for _, l := range lines {
+		if l.State == store.OutboxWaiting && l.Attempts == 0 {
+			continue // who got a mail of that Message-ID cannot stop what others are still to get
+		}
 		if l.To.Key() == recipient || len(lines) == 1 {
 			return &l, nil
 		}
@@ -321,7 +342,7 @@ func (t *Taker) complete(ctx context.Context, tx *store.Tx, s *Settings, from ma
 		}
 		ref.Part = slices.ContainsFunc(participants, func(p store.Participant) bool { return slices.Contains(persons, p.Key()) })
 		ref.Asks = slices.Contains(persons, request.Requester.Key())
-		ref.Unreachable = !slices.ContainsFunc(participants, func(p store.Participant) bool { return usable(p.Address) })
+		ref.Unreachable = !slices.ContainsFunc(participants, func(p store.Participant) bool { return usable(p.Address) && !s.Ours(p.Address) })
 		ref.Closed = !request.ClosedAt.IsZero() || request.State == store.StateResolved && s.Reopen > 0 && t.Now().Sub(request.ResolvedAt) > s.Reopen
 		kept = append(kept, ref)
 	}

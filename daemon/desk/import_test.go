@@ -64,6 +64,7 @@ func TestImportedAndHeld(t *testing.T) {
 	if got := b.arrive(in); got.Outcome != Held {
 		t.Fatalf("became %+v", got)
 	}
+	b.write(func(tx *store.Tx) error { return tx.AddMember(b.desk.ID, taro, b.now) })
 	if n, err := b.taker.Release(t.Context(), b.desk, []string{"taro@customer.test"}); err != nil || n != 1 {
 		t.Fatalf("released %d, %v", n, err)
 	}

@@ -28,7 +28,7 @@ type notice struct {
 	Limit                       string       // the relay's largest mail
 	Truncated                   string       // its size, where the mail was larger than we take
 	Copies                      string       // who gets an agent's answer beside the customer
-	Why                         string       // why an agent's mail was not sent: empty, nobody, digest, dmarc or unverified
+	Why                         string       // why an agent's mail was not sent: empty, nobody, copy, digest, dmarc or unverified
 	Done, Failed                []string     // what the commands in an agent's mail did, and could not do
 	Help                        bool         // list the commands
 	Items                       []digestItem // of a digest

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"helpdesk/mail"
@@ -98,10 +100,15 @@ func (q *queue) mine(agent mail.Address) error {
 }
 
 func (q *queue) setFields(fields map[string]string) error {
-	if err := q.tx.SetFields(q.request.ID, fields); err != nil {
+	all := maps.Clone(q.request.Fields)
+	if all == nil {
+		all = make(map[string]string)
+	}
+	maps.Copy(all, fields)
+	if err := q.tx.SetFields(q.request.ID, all); err != nil {
 		return fmt.Errorf("setting fields of %s: %w", q.request.Key, err)
 	}
-	q.request.Fields = fields
+	q.request.Fields = all
 	return nil
 }
 
@@ -200,6 +207,13 @@ func (q *queue) answer(ctx context.Context, first bool) error {
 		if err := q.toCustomer(ctx, EventAnswered, p.Address, references); err != nil {
 			return err
 		}
+	}
+	if len(q.kept) > 0 { // or the agent would take the answer for sent
+		q.args = map[string]string{"address": strings.Join(q.kept, ", ")}
+		if err := q.toAgent(ctx, EventBounced, agent); err != nil {
+			return err
+		}
+		q.args = nil
 	}
 	if !first {
 		return nil

@@ -23,6 +23,7 @@ type queue struct {
 	message store.Message
 	args    map[string]string // of the next lines
 	queued  bool              // mail waits to be sent
+	kept    []string          // addresses of the answer that nothing is sent to
 }
 
 // toAgents tells agents, save the one who caused it and one who is the
@@ -118,6 +119,9 @@ func (q *queue) put(ctx context.Context, line *store.OutboxLine) error {
 	}
 	if suspended {
 		line.State, line.Cause = store.OutboxSuspended, "suspended"
+		if line.Event == EventAnswered {
+			q.kept = append(q.kept, line.To.Address)
+		}
 	}
 	if err := q.tx.Queue(line); err != nil {
 		return fmt.Errorf("queueing %s to %s: %w", line.Event, line.To.Address, err)

@@ -55,6 +55,9 @@ func (l *draft) quote(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading the conversation: %w", err)
 	}
+	if strings.TrimSpace(m.Reply) == "" {
+		return nil
+	}
 	who := m.From.Name
 	if who == "" {
 		who = m.From.Address

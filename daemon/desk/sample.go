@@ -168,7 +168,7 @@ func samples(s *Settings, event, language string) []any {
 
 func sampleNotSent(full, bare notice) []any {
 	var list []any
-	for _, why := range []string{"empty", "nobody", "unverified", "digest", "dmarc"} {
+	for _, why := range []string{"empty", "nobody", "unverified", "copy", "dmarc", "digest"} {
 		full.Why, bare.Why = why, why
 		if why == "digest" {
 			full.Key, bare.Key, full.Subject = "", "", ""
