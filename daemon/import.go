@@ -61,6 +61,8 @@ func want(ctx context.Context, s *store.Store, lines []int64, quiet bool) (int, 
 	return n, nil
 }
 
+// wantSkipped wants old mail of which nobody chose a single one: each becomes
+// what the rules say, a newsletter is no request.
 func wantSkipped(ctx context.Context, tx *store.Tx, lines []int64, quiet bool) (n int, err error) {
 	for _, line := range lines {
 		if skipped, err := isSkipped(ctx, tx.View, line); err != nil {
@@ -68,7 +70,7 @@ func wantSkipped(ctx context.Context, tx *store.Tx, lines []int64, quiet bool) (
 		} else if !skipped {
 			continue
 		}
-		if err := tx.Want(line, quiet); err != nil {
+		if err := tx.Want(line, store.Wish{Quiet: quiet, ByRule: true}); err != nil {
 			return n, err
 		}
 		n++

@@ -220,8 +220,10 @@ func TestObserve(t *testing.T) {
 	}
 	o.eventually("all of it is taken", func(ctx context.Context) (bool, error) {
 		requests, err := o.info.Store.Requests(ctx, store.RequestFilter{Limit: 1000})
-		return len(requests) == looked+1, err // the robot is a request, too: a person wants it
+		return len(requests) == looked+1, err
 	})
+	o.recorded("ignored", 1) // the robot becomes what the page said
+	o.recorded("request", looked+1)
 	if _, events := o.queuedLines(); events["received"] != 1 || events["new"] < 2*20 {
 		t.Errorf("queued: %v; want notices to agents, and none to customers but for the new mail", events)
 	}

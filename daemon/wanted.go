@@ -19,9 +19,9 @@ import (
 // wish is a mail that somebody wants.
 type wish struct {
 	fetch.Listed
-	line  int64 // of the ledger
-	quiet bool  // nobody is told
-	old   bool  // of an import
+	line int64 // of the ledger
+	store.Wish
+	old bool // of an import
 }
 
 // wantedBatch is how many of them are fetched between two looks for new mail.
@@ -32,6 +32,11 @@ const wantedBatch = 100
 func (c *collector) takeWanted(ctx context.Context, s fetch.Session, box store.Mailbox) error {
 	if c.observer != nil {
 		return nil
+	}
+	select {
+	case <-c.kick: // somebody wants one more, perhaps of those that an import fetches
+		c.wishes = nil
+	default:
 	}
 	if len(c.wishes) == 0 {
 		if err := c.readWishes(ctx, s, box); err != nil || len(c.wishes) == 0 {
@@ -58,7 +63,7 @@ func (c *collector) takeWanted(ctx context.Context, s fetch.Session, box store.M
 // there. What is gone from the mailbox cannot be had any more.
 func (c *collector) readWishes(ctx context.Context, s fetch.Session, box store.Mailbox) error {
 	c.wishes = nil
-	positions, quiet, err := c.store.Wanted(ctx, box.ID, box.UIDValidity)
+	positions, wishes, err := c.store.Wanted(ctx, box.ID, box.UIDValidity)
 	if err != nil {
 		return fmt.Errorf("reading which mails people want: %w", err)
 	}
@@ -84,7 +89,7 @@ func (c *collector) readWishes(ctx context.Context, s fetch.Session, box store.M
 		switch {
 		case !p.RetryAt.IsZero(): // set aside: it is tried again with the others of its kind
 		case there:
-			c.wishes = append(c.wishes, wish{Listed: listed[i], line: p.LedgerID, quiet: quiet[p.LedgerID], old: importing && quiet[p.LedgerID]})
+			c.wishes = append(c.wishes, wish{Listed: listed[i], line: p.LedgerID, Wish: wishes[p.LedgerID], old: importing && wishes[p.LedgerID].Quiet})
 		case !s.State().Partial:
 			gone = append(gone, p.LedgerID)
 		}
@@ -121,12 +126,12 @@ func (c *collector) unwant(ctx context.Context, lines []int64) error {
 
 // stillWanted looks up whether a mail that was set aside is one that somebody wants.
 func (c *collector) stillWanted(ctx context.Context, p store.Position) error {
-	wanted, quiet, err := c.store.WantedEntry(ctx, p.LedgerID)
+	how, wanted, err := c.store.WantedEntry(ctx, p.LedgerID)
 	if err != nil {
 		return fmt.Errorf("reading whether somebody wants a mail: %w", err)
 	}
 	if wanted {
-		c.wanted[p.UID] = wish{line: p.LedgerID, quiet: quiet}
+		c.wanted[p.UID] = wish{line: p.LedgerID, Wish: how}
 	}
 	return nil
 }
@@ -136,7 +141,7 @@ func (c *collector) describe(in *desk.Incoming, box store.Mailbox) {
 	uid := in.Raw.UID
 	in.Entry = c.aside[uid].LedgerID
 	if w, ok := c.wanted[uid]; ok {
-		in.Entry, in.Wanted, in.Quiet, in.Import = w.line, true, w.quiet, w.old
+		in.Entry, in.Wanted, in.ByRule, in.Quiet, in.Import = w.line, true, w.ByRule, w.Quiet, w.old
 		return
 	}
 	if c.partial && !c.process && old(in, box.OpenedAt) {

@@ -14,6 +14,12 @@ func (v *View) CustomerMessageBefore(ctx context.Context, requestID, before int6
 	return one(ctx, v, (*row).int, "SELECT id FROM messages WHERE request_id = ? AND kind = 'customer' AND id < ? ORDER BY id DESC LIMIT 1", requestID, before)
 }
 
+// NewestMessage returns the id of the newest message of a request; ErrNotFound
+// when there is none.
+func (v *View) NewestMessage(ctx context.Context, requestID int64) (int64, error) {
+	return one(ctx, v, (*row).int, "SELECT id FROM messages WHERE request_id = ? ORDER BY id DESC LIMIT 1", requestID)
+}
+
 // ForgetPositions drops positions that are no longer true, and what the server
 // was to be told of them: its UIDs belong to other mails now.
 func (t *Tx) ForgetPositions(mailboxID int64, uidvalidity uint32, uids []uint32) error {

@@ -171,7 +171,7 @@ func (f *forgetful) aside(tx *Tx) error {
 	copied.MessageID = "to-zacharias@example.com"
 	for _, err := range []error{
 		tx.UpdateEntry(&copied), tx.Suspend(private.Address, f.entries["suspending"], "5.1.1"), tx.Block(1, zacharias.Address, f.own.ID, tx.Now()),
-		tx.Want(f.entries["held"], false),
+		tx.Want(f.entries["held"], Wish{}),
 		tx.PutHealth(Health{Subject: "relay", State: "failing", Text: "550 <zacharias@quillfeather.example> unknown", Err: "x"}),
 	} {
 		if err != nil {

@@ -16,9 +16,14 @@ import (
 // ExpireLedger removes ledger lines seen before a time, with their raw mail
 // where no message of a request came from it. Positions and fingerprints stay,
 // and so do the lines of mails that lay there at the first start: by them such
-// a mail is known when the server gives its mails other numbers.
+// a mail is known when the server gives its mails other numbers. A mail that the
+// server does not send keeps its line while it is tried. What was set aside and
+// can be taken no more is no longer counted; what became of the others is.
 func (t *Tx) ExpireLedger(_ context.Context, before time.Time, limit int) (int, error) {
 	ids, err := t.expiredEntries(before, int64(limit))
+	if err == nil {
+		err = t.discount(ids)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("reading which ledger lines expire: %w", err)
 	}
@@ -53,8 +58,9 @@ func (t *Tx) expiredEntries(before time.Time, limit int64) ([]int64, error) {
 		if c.Outcome == "skipped" {
 			continue
 		}
-		some, err := list(t.ctx, t.View, (*row).int, `SELECT s.id FROM (SELECT id, seen_at FROM ledger WHERE desk_id = ? AND outcome = ? ORDER BY id LIMIT ?) s
-			WHERE s.seen_at < ?`, c.DeskID, c.Outcome, limit, millis(before))
+		some, err := list(t.ctx, t.View, (*row).int, `SELECT s.id FROM (SELECT id, seen_at FROM ledger WHERE desk_id = ? AND outcome = ?
+			AND NOT EXISTS (SELECT 1 FROM positions p WHERE p.ledger_id = ledger.id AND p.ledger_id <> 0 AND p.retry_at > 0)
+			ORDER BY id LIMIT ?) s WHERE s.seen_at < ?`, c.DeskID, c.Outcome, limit, millis(before))
 		if err != nil {
 			return nil, err
 		}
@@ -64,9 +70,23 @@ func (t *Tx) expiredEntries(before time.Time, limit int64) ([]int64, error) {
 	return ids[:min(limit, int64(len(ids)))], nil
 }
 
+// discount takes lines out of the totals that say how much is set aside now.
+func (t *Tx) discount(ids []int64) error {
+	numbers, err := jsonList(ids)
+	if err != nil {
+		return err
+	}
+	aside, err := list(t.ctx, t.View, func(r *row) counter { return counter{deskID: r.int(), name: r.text()} },
+		"SELECT desk_id, outcome FROM ledger WHERE id IN (SELECT value FROM json_each(?)) AND outcome IN ('held', 'quarantined')", numbers)
+	for _, c := range aside {
+		t.count(c.deskID, c.name, time.Time{}, -1)
+	}
+	return err
+}
+
 // ExpireRaw removes raw mails seen before a time, also those of requests; their
 // ledger lines stay with RawNone. Where the line has expired, the time of the
-// message counts.
+// message counts. What is still to be sent keeps the mail with its attachments.
 func (t *Tx) ExpireRaw(_ context.Context, before time.Time, limit int) (n int, err error) {
 	defer func() {
 		if err != nil {
@@ -90,10 +110,18 @@ func (t *Tx) ExpireRaw(_ context.Context, before time.Time, limit int) (n int, e
 		if !at.Before(before) { // ids ascend with time: the others are newer
 			return n, nil
 		}
+		next = (entry + 1) * piecesMax
+		waiting, err := list(t.ctx, t.View, (*row).int, `SELECT o.id FROM messages m CROSS JOIN outbox o ON o.request_id = m.request_id AND o.request_id <> 0
+			WHERE m.ledger_id = ? AND m.ledger_id <> 0 AND o.message_row = m.id AND o.state = 'waiting' LIMIT 1`, entry)
+		if err != nil {
+			return n, err
+		}
+		if len(waiting) > 0 {
+			continue
+		}
 		if _, err := t.dropRaw(entry); err != nil {
 			return n, err
 		}
-		next = (entry + 1) * piecesMax
 		n++
 	}
 	return n, nil

@@ -92,7 +92,7 @@ func TestExpireLedger(t *testing.T) {
 	ctx := t.Context()
 	aged(t, s, clock, "request", "skipped", "ignored", "held", "request", "bounce", "request", "ignored")
 	before := start.Add(6 * 24 * time.Hour) // the seventh is as old as that, not older
-	write(t, s, func(tx *Tx) error { return errors.Join(tx.Want(4, false), tx.AddMove(Move{LedgerID: 3})) })
+	write(t, s, func(tx *Tx) error { return errors.Join(tx.Want(4, Wish{}), tx.AddMove(Move{LedgerID: 3})) })
 	removed := expire(t, s, 2, func(tx *Tx) (int, error) { return tx.ExpireLedger(ctx, before, 2) })
 	if !slices.Equal(removed, []int{2, 2, 1}) {
 		t.Errorf("removed %v", removed)

@@ -34,6 +34,11 @@ func (s *Store) Scrub(ctx context.Context) error {
 	return nil
 }
 
+// Size is how large the database is, in bytes: what Scrub has to write.
+func (s *Store) Size(ctx context.Context) (int64, error) {
+	return one(ctx, s.View, (*row).int, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+}
+
 func scrub(ctx context.Context, c *conn) (err error) {
 	// In memory the copy would be as large as the file.
 	if err := c.script(ctx, "PRAGMA temp_store = FILE"); err != nil {

@@ -6,10 +6,15 @@ import (
 	"fmt"
 )
 
-// Want marks a mail whose text must still be fetched as wanted by a person;
-// with quiet nobody is told of it.
-func (t *Tx) Want(ledgerID int64, quiet bool) error {
-	if _, err := t.exec("INSERT OR REPLACE INTO wanted (ledger_id, quiet, at) VALUES (?, ?, ?)", ledgerID, flag(quiet), millis(t.now)); err != nil {
+// Wish says how a mail is wanted.
+type Wish struct {
+	Quiet  bool // nobody is told of it
+	ByRule bool // it becomes what the rules say; else it is taken whatever they say
+}
+
+// Want marks a mail whose text must still be fetched as wanted by a person.
+func (t *Tx) Want(ledgerID int64, w Wish) error {
+	if _, err := t.exec("INSERT OR REPLACE INTO wanted (ledger_id, quiet, by_rule, at) VALUES (?, ?, ?, ?)", ledgerID, flag(w.Quiet), flag(w.ByRule), millis(t.now)); err != nil {
 		return fmt.Errorf("keeping that the mail of ledger line %d is wanted: %w", ledgerID, err)
 	}
 	return nil
@@ -24,27 +29,28 @@ func (t *Tx) Unwant(ledgerID int64) error {
 }
 
 // Wanted returns the positions of the mails of a mailbox that a person wants,
-// in the order in which they were wanted, and whether quietly (by ledger line).
-func (v *View) Wanted(ctx context.Context, mailboxID int64, uidvalidity uint32) ([]Position, map[int64]bool, error) {
-	quiet := map[int64]bool{}
+// in the order in which they were wanted, and how (by ledger line).
+func (v *View) Wanted(ctx context.Context, mailboxID int64, uidvalidity uint32) ([]Position, map[int64]Wish, error) {
+	wishes := map[int64]Wish{}
 	positions, err := list(ctx, v, func(r *row) Position {
 		p := scanPosition(r)
-		quiet[p.LedgerID] = r.bool()
+		wishes[p.LedgerID] = Wish{Quiet: r.bool(), ByRule: r.bool()}
 		return p
-	}, `SELECT p.mailbox_id, p.uidvalidity, p.uid, p.ledger_id, p.size, p.header_hash, p.retry_at, p.breaks, ifnull(w.action, ''), wanted.quiet
+	}, `SELECT p.mailbox_id, p.uidvalidity, p.uid, p.ledger_id, p.size, p.header_hash, p.retry_at, p.breaks, ifnull(w.action, ''), wanted.quiet, wanted.by_rule
 		FROM wanted CROSS JOIN positions p ON p.ledger_id = wanted.ledger_id AND p.ledger_id <> 0
 		LEFT JOIN pending w USING (mailbox_id, uidvalidity, uid)
 		WHERE p.mailbox_id = ? AND p.uidvalidity = ? ORDER BY wanted.at, wanted.ledger_id`, mailboxID, int64(uidvalidity))
-	return positions, quiet, err
+	return positions, wishes, err
 }
 
-// WantedEntry reports whether a person wants the mail of a ledger line, and quietly.
-func (v *View) WantedEntry(ctx context.Context, ledgerID int64) (wanted, quiet bool, err error) {
-	quiet, err = one(ctx, v, (*row).bool, "SELECT quiet FROM wanted WHERE ledger_id = ?", ledgerID)
+// WantedEntry reports whether a person wants the mail of a ledger line, and how.
+func (v *View) WantedEntry(ctx context.Context, ledgerID int64) (w Wish, wanted bool, err error) {
+	w, err = one(ctx, v, func(r *row) Wish { return Wish{Quiet: r.bool(), ByRule: r.bool()} },
+		"SELECT quiet, by_rule FROM wanted WHERE ledger_id = ?", ledgerID)
 	if errors.Is(err, ErrNotFound) {
-		return false, false, nil
+		return w, false, nil
 	}
-	return err == nil, quiet, err
+	return w, err == nil, err
 }
 
 // PositionOf returns where a mail of the ledger lies; ErrNotFound when the

@@ -36,34 +36,34 @@ func TestWanted(t *testing.T) {
 				return err
 			}
 		}
-		return errors.Join(tx.Want(12, true), tx.Want(14, false), tx.Want(99, false))
+		return errors.Join(tx.Want(12, Wish{Quiet: true}), tx.Want(14, Wish{ByRule: true}), tx.Want(99, Wish{}))
 	})
 	clock.add(time.Minute)
-	write(t, s, func(tx *Tx) error { return tx.Want(11, false) })
+	write(t, s, func(tx *Tx) error { return tx.Want(11, Wish{ByRule: true}) })
 	check := func(name string, want ...string) {
 		t.Helper()
-		positions, quiet, err := s.Wanted(ctx, 1, 8)
+		positions, wishes, err := s.Wanted(ctx, 1, 8)
 		if err != nil {
 			t.Fatal(err)
 		}
 		is := []string{}
 		for _, p := range positions {
-			is = append(is, fmt.Sprint(p.LedgerID, " at ", p.UID, p.Pending, " ", quiet[p.LedgerID]))
+			is = append(is, fmt.Sprint(p.LedgerID, " at ", p.UID, p.Pending, " ", wishes[p.LedgerID]))
 		}
 		if !slices.Equal(is, want) {
 			t.Errorf("%s: %q, want %q", name, is, want)
 		}
 	}
-	check("wanted", "12 at 6seen true", "11 at 5 false")
-	write(t, s, func(tx *Tx) error { return tx.Want(12, false) })
-	check("wanted again, aloud", "11 at 5 false", "12 at 6seen false")
-	wanted, quiet, err := s.WantedEntry(ctx, 12)
-	if !wanted || quiet || err != nil {
-		t.Error(wanted, quiet, err)
+	check("wanted", "12 at 6seen {true false}", "11 at 5 {false true}")
+	write(t, s, func(tx *Tx) error { return tx.Want(12, Wish{}) })
+	check("wanted again, aloud", "11 at 5 {false true}", "12 at 6seen {false false}")
+	wish, wanted, err := s.WantedEntry(ctx, 12)
+	if !wanted || wish != (Wish{}) || err != nil {
+		t.Error(wanted, wish, err)
 	}
 	write(t, s, func(tx *Tx) error { return tx.Unwant(12) })
-	check("one less", "11 at 5 false")
-	if wanted, _, err := s.WantedEntry(ctx, 12); wanted || err != nil {
+	check("one less", "11 at 5 {false true}")
+	if _, wanted, err := s.WantedEntry(ctx, 12); wanted || err != nil {
 		t.Error(wanted, err)
 	}
 	for id, uid := range map[int64]uint32{11: 5, 12: 6, 13: 7} {

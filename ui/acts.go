@@ -13,6 +13,11 @@ import (
 // overrule.
 func Takeable(e store.Entry) bool { return slices.Contains(takeable(), e.Outcome) }
 
+// HeldAsUnknown reports whether a mail waits for its sender to become a customer.
+func HeldAsUnknown(e store.Entry) bool {
+	return e.Outcome == "held" && e.Rule == "unknown-sender" && e.From.Address != ""
+}
+
 // takeable are the outcomes that Take changes.
 func takeable() []string { return []string{"held", "ignored", "blocked", "quarantined", "skipped"} }
 

@@ -41,7 +41,7 @@ type ledgerData struct {
 	Outcome  string   // the one chosen
 	Outcomes []string // to choose from
 	Lines    []line
-	Query    string   // of the field that asks why, always ""
+	Query    string // of the field that asks why, always ""
 	pager
 }
 
@@ -121,7 +121,7 @@ func (s *Server) entryPage(w http.ResponseWriter, r *http.Request) {
 		frame: s.frame(r, "ledger", s.words.Text("entry.title", "id", strconv.FormatInt(e.ID, 10))), Entry: e,
 		Reason: s.words.Reason(e), HasRaw: e.RawState != store.RawNone, Take: s.Act != nil && Takeable(e),
 	}
-	data.Unknown = data.Take && e.Outcome == "held" && e.Rule == "unknown-sender" && e.From.Address != ""
+	data.Unknown = data.Take && HeldAsUnknown(e)
 	data.Spam = data.Take && e.Outcome == "blocked" && e.ReasonArgs["spam"] != ""
 	for _, slug := range e.Problems {
 		data.Problems = append(data.Problems, s.words.Problem(slug))

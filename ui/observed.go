@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -84,4 +86,30 @@ func entryOf(m store.OutboxLine) int64 {
 		return 0
 	}
 	return n
+}
+
+// observed are the person's mails that desks only look at, newest first.
+func (w *why) observed(ctx context.Context) ([]WhyLine, error) {
+	var lines []WhyLine
+	for _, d := range w.Desks {
+		if w.Observed == nil || w.Observed(d.Key) == nil {
+			continue
+		}
+		var entries []store.Entry
+		for _, key := range w.keys {
+			some, err := w.Observed(d.Key).Entries(ctx, store.EntryFilter{From: key, Limit: whyMails})
+			if err != nil {
+				return nil, fmt.Errorf("reading what %s observed: %w", d.Key, err)
+			}
+			entries = append(entries, some...)
+		}
+		slices.SortFunc(entries, func(a, b store.Entry) int { return int(max(-1, min(1, b.ID-a.ID))) })
+		for _, e := range entries[:min(len(entries), whyMails)] {
+			lines = append(lines, WhyLine{
+				Text: w.words.Text("why.observed", "desk", d.Name, "time", w.words.When(e.SeenAt, w.Now), "outcome", w.words.Outcome(e.Outcome), "subject", w.subject(e)),
+				More: w.words.Reason(e),
+			})
+		}
+	}
+	return lines, nil
 }

@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -16,6 +18,7 @@ type requestData struct {
 	LinkedTo string // key of the request that it mentions
 	MergedTo string // key of the request that it was merged into
 	Fields   []field
+	Assignee string // name or address
 	Copies   []mail.Address
 	Messages []message
 }
@@ -54,19 +57,13 @@ func (s *Server) requestPage(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) conversation(r *http.Request, data *requestData) error {
 	ctx, request := r.Context(), data.Request
-	if request.LinkedTo != 0 {
-		linked, err := s.Store.RequestByID(ctx, request.LinkedTo)
-		if err != nil {
-			return err
-		}
-		data.LinkedTo = linked.Key
+	data.Assignee = s.agentName(request.Assignee)
+	var err error
+	if data.LinkedTo, err = s.requestKey(ctx, request.LinkedTo); err != nil {
+		return err
 	}
-	if request.MergedInto != 0 {
-		merged, err := s.Store.RequestByID(ctx, request.MergedInto)
-		if err != nil {
-			return err
-		}
-		data.MergedTo = merged.Key
+	if data.MergedTo, err = s.requestKey(ctx, request.MergedInto); err != nil {
+		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(request.Fields)) {
 		data.Fields = append(data.Fields, field{s.words.Field(name), s.words.FieldValue(name, request.Fields[name])})
@@ -88,6 +85,30 @@ func (s *Server) conversation(r *http.Request, data *requestData) error {
 		data.Messages = append(data.Messages, s.message(m))
 	}
 	return nil
+}
+
+// requestKey is the key of a request, "" where it is none or is gone.
+func (s *Server) requestKey(ctx context.Context, id int64) (string, error) {
+	if id == 0 {
+		return "", nil
+	}
+	r, err := s.Store.RequestByID(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil
+	}
+	return r.Key, err
+}
+
+// agentName is the name of the agent with an address, else the address.
+func (s *Server) agentName(address string) string {
+	for _, d := range s.WhyDesks {
+		for _, a := range d.Agents {
+			if a.Name != "" && a.Key() == (mail.Address{Address: address}).Key() {
+				return a.Name
+			}
+		}
+	}
+	return address
 }
 
 func (s *Server) message(m store.Message) message {

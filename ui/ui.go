@@ -41,7 +41,7 @@ type Deps struct {
 	Tests   *Tests // nil: there is no test page
 
 	Act      func(context.Context, Act) (ActAnswer, error) // what buttons do; nil: there are none
-	WhyDesks []WhyDesk // the desks of the configuration
+	WhyDesks []WhyDesk                                     // the desks of the configuration
 	Observed func(desk string) *store.Store                // what a desk saw in observe mode, by its key; nil where there is nothing
 
 	Authorize *Authorizer // nil: nobody signs in at a provider

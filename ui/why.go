@@ -35,6 +35,10 @@ type WhyQuestion struct {
 	Desks   []WhyDesk
 	Running bool // the daemon runs
 	Now     time.Time
+
+	// Observed is what a desk, by its key, sees in observe mode, nil where it
+	// does not observe.
+	Observed func(desk string) *store.Store
 }
 
 // WhyAnswer says what helpdesk knows about "a customer wrote, and nothing
@@ -293,7 +297,12 @@ func (w *why) mails(ctx context.Context) (WhyPart, error) {
 		}
 		entries = append(entries, some...)
 	}
-	if len(entries) == 0 {
+	observed, err := w.observed(ctx)
+	if err != nil {
+		return part, err
+	}
+	part.Lines = append(part.Lines, observed...)
+	if len(entries)+len(observed) == 0 {
 		part.Lines = append(part.Lines, WhyLine{Text: w.words.Text("why.never", "address", w.Address), Bad: true, More: []string{w.words.Text("why.never.more")}})
 		near, err := w.near(ctx)
 		if err == nil && len(near) > 0 {
@@ -303,12 +312,8 @@ func (w *why) mails(ctx context.Context) (WhyPart, error) {
 	}
 	slices.SortFunc(entries, func(a, b store.Entry) int { return int(max(-1, min(1, b.ID-a.ID))) })
 	for _, e := range entries[:min(len(entries), whyMails)] {
-		subject := e.Subject
-		if subject == "" {
-			subject = w.words.Text("requests.no-subject")
-		}
 		line := WhyLine{
-			Text: w.words.Text("why.mail", "id", strconv.FormatInt(e.ID, 10), "time", w.words.When(e.SeenAt, w.Now), "outcome", w.words.Outcome(e.Outcome), "subject", subject),
+			Text: w.words.Text("why.mail", "id", strconv.FormatInt(e.ID, 10), "time", w.words.When(e.SeenAt, w.Now), "outcome", w.words.Outcome(e.Outcome), "subject", w.subject(e)),
 			More: w.words.Reason(e), EntryID: e.ID, Request: e.Request,
 		}
 		if Takeable(e) {
@@ -317,6 +322,13 @@ func (w *why) mails(ctx context.Context) (WhyPart, error) {
 		part.Lines = append(part.Lines, line)
 	}
 	return part, nil
+}
+
+func (w *why) subject(e store.Entry) string {
+	if e.Subject == "" {
+		return w.words.Text("requests.no-subject")
+	}
+	return e.Subject
 }
 
 // sent is what was sent to the person, newest first, and whether sending works.

@@ -17,7 +17,7 @@ type whyData struct {
 func (s *Server) whyPage(w http.ResponseWriter, r *http.Request) {
 	data := whyData{frame: s.frame(r, "ledger", s.words.Text("why.title")), Query: strings.TrimSpace(r.URL.Query().Get("address"))}
 	if data.Query != "" {
-		answer, err := WhyAddress(r.Context(), s.Store, s.words, WhyQuestion{Address: data.Query, Desks: s.WhyDesks, Running: true, Now: s.Now()})
+		answer, err := WhyAddress(r.Context(), s.Store, s.words, WhyQuestion{Address: data.Query, Desks: s.WhyDesks, Running: true, Now: s.Now(), Observed: s.Observed})
 		switch {
 		case errors.Is(err, ErrNoAddress):
 			data.Fault = s.words.Text("cli.bad-address", "address", data.Query)

@@ -109,6 +109,15 @@ func (w Words) Rule(slug string) string { return w.slug("rule.", slug, ".fits") 
 // Passed is the sentence that says why a rule did not fit.
 func (w Words) Passed(slug string) string { return w.slug("rule.", slug, ".passed") }
 
+// ShortEvent names a mail of ours in a narrow column, in 18 places at most.
+func (w Words) ShortEvent(slug string) string { return w.slug("event-short.", slug, "") }
+
+// KnowsRule reports whether a mail can be decided by the rule.
+func KnowsRule(slug string) bool {
+	_, ok := phrases()["rule."+slug+".fits"]
+	return ok
+}
+
 // Reason says in full why a mail became what it became: the rule's sentence
 // and one for each argument that has words. It may name people.
 func (w Words) Reason(e store.Entry) []string {

@@ -142,7 +142,7 @@ func pointInTime(text string, now time.Time, endOfDay bool) (time.Time, error) {
 	}
 	day, err := time.ParseInLocation("2006-01-02", text, now.Location())
 	if err != nil {
-		return time.Time{}, fmt.Errorf("%q is neither a time span nor a day: write it as 3d, 12h or 2026-11-22", text)
+		return time.Time{}, wrong("time", "text", text)
 	}
 	if endOfDay {
 		day = day.AddDate(0, 0, 1)
@@ -155,7 +155,7 @@ func oneOf(flag, value string, known ...string) error {
 	if value == "" || slices.Contains(known, value) {
 		return nil
 	}
-	return &failure{exitUse, fmt.Errorf("--%s cannot be %q: write one of %s", flag, value, strings.Join(known, ", "))}
+	return wrong("one-of", "flag", "--"+flag, "value", value, "known", strings.Join(known, ", "))
 }
 
 // lately writes a time for a narrow column: the year only where it is another one.

@@ -50,7 +50,10 @@ func (e *env) checkCommand() *cobra.Command {
 
 // summary says that all is well, and what each desk will do.
 func summary(b *strings.Builder, path string, c *config.Config, lang string) {
-	all := "%s: no faults found, %d desk(s).\n"
+	all := "%s: no faults found, %d desks.\n"
+	if len(c.Desks) == 1 {
+		all = "%s: no faults found, %d desk.\n"
+	}
 	if lang == config.Japanese {
 		all = "%s: 誤りはありません。窓口は %d 件です。\n"
 	}

@@ -116,7 +116,7 @@ mailbox = { protocol = "pop3", host = "pop.example.com", username = "sales", pas
 			"Sender (From): Office <office@example.com> (from in [relay])\n", "Answers to (Reply-To): office@example.com (not set; answers go to the sender)\n    office@example.com is no address of this desk",
 			"Who may write: customers whom you added, and everybody at example.org; mail of others is held, and they are told so once a week at most\n", "Always let in: robot.example\n", "Never let in: spam@robot.example\n",
 			"Agents: Aki <aki@example.com>\n", "A mail becomes: Fault, with summary, description, Product (Phone/Printer) = Phone\n", "Resolved: after 7d without a word of the customer; a reply opens it again for 14d\n",
-			"Agents are reminded: after 4h (mon-fri 09:00-17:30; this machine's time; 0 holidays)\n", "Not sent: customer-wrote, resolved\n",
+			"Agents are reminded: after 4h (mon-fri 09:00-17:30; this machine's time)\n", "Not sent: customer-wrote, resolved\n",
 			"\nSales (SAL)\n  Mode: observe; the mailbox is only looked at", "Mailbox: sales at pop.example.com:995 (POP3)\n", "stays as it is\n", "Sender (From): Sales <sales@example.com> (from of the desk)\n", "Answers to (Reply-To): sales@example.com (reply_to of the desk)\n  Relay: switched off; nothing is sent\n",
 			"Who may write: everybody\n", "Automatic mail: becomes a request without an answer\n", "A mail becomes: Email request, with summary, description, attachment\n",
 		}},

@@ -190,6 +190,10 @@ func (l *deskLines) course() {
 		if zone == "" {
 			zone = l.pick("this machine's time", "このコンピューターの時刻")
 		}
-		l.line(l.pick("Agents are reminded", "担当者への催促"), fmt.Sprintf(l.pick("after %s (%s; %s; %d holidays)", "%s 後(%s、%s、休日 %d 件)"), d.Remind, hours, zone, len(d.Holidays)))
+		free := ""
+		if len(d.Holidays) > 0 {
+			free = l.pick(", not on ", "、休日: ") + strings.Join(d.Holidays, ", ")
+		}
+		l.line(l.pick("Agents are reminded", "担当者への催促"), fmt.Sprintf(l.pick("after %s (%s; %s)%s", "%s 後(%s、%s)%s"), d.Remind, hours, zone, free))
 	}
 }

@@ -125,9 +125,7 @@ func (e *env) root() *cobra.Command {
 	root.Args = wrongUse(cobra.NoArgs)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().StringVarP(&e.configPath, "config", "c", "", "the configuration file (default: helpdesk.toml here, else "+systemConfig()+")")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return &failure{exitUse, fmt.Errorf("%w (see helpdesk --help)", err)}
-	})
+	root.SetFlagErrorFunc(wrongFlag)
 	root.AddCommand(
 		e.runCommand(), e.demoCommand(), e.initCommand(), e.checkCommand(), e.testCommand(), e.parseCommand(), e.statusCommand(), e.ledgerCommand(),
 		e.whyCommand(), e.retryCommand(), e.liveCommand(), e.requestsCommand(), e.showCommand(), e.replyCommand(), e.resolveCommand(), e.reopenCommand(),
@@ -138,19 +136,6 @@ func (e *env) root() *cobra.Command {
 		c.Args = wrongUse(c.Args)
 	}
 	return root
-}
-
-// wrongUse makes a wrong number of arguments exit with the code for wrong use.
-func wrongUse(check cobra.PositionalArgs) cobra.PositionalArgs {
-	if check == nil {
-		check = cobra.NoArgs
-	}
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return &failure{exitUse, fmt.Errorf("%w; write it as: %s", err, cmd.UseLine())}
-		}
-		return nil
-	}
 }
 
 // systemConfig is where an installed helpdesk has its configuration.

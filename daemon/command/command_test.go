@@ -123,7 +123,7 @@ func TestCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if code, out, errs := call(t, "status", "-c", path); code != 0 || !strings.Contains(out, "Demo Support") || !strings.Contains(out, "6 today") {
+	if code, out, errs := call(t, "status", "-c", path); code != 0 || !strings.Contains(out, "Demo Support") || !strings.Contains(out, "7 today") {
 		t.Errorf("status: %d %s %s", code, out, errs)
 	}
 	var status map[string]any
@@ -168,7 +168,7 @@ func TestCommands(t *testing.T) {
 		t.Errorf("show of nothing: %d %s", code, errs)
 	}
 	var ledger []map[string]any
-	if code, out, _ := call(t, "ledger", "--json", "-c", path); code != 0 || json.Unmarshal([]byte(out), &ledger) != nil || len(ledger) != 6 {
+	if code, out, _ := call(t, "ledger", "--json", "-c", path); code != 0 || json.Unmarshal([]byte(out), &ledger) != nil || len(ledger) != 7 {
 		t.Fatalf("ledger --json: %d %s", code, out)
 	}
 	for _, key := range []string{"id", "desk", "mailbox", "uid", "message_id", "from", "subject", "seen_at", "outcome", "rule", "reason", "request"} {

@@ -92,7 +92,7 @@ func (e *env) customersListCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&desk, "desk", "", "only those of this desk")
 	c.Flags().StringVar(&filter.Query, "search", "", "only those with this in name or address")
-	c.Flags().IntVar(&filter.Limit, "limit", hundred, "how many at most")
+	limitFlag(c, &filter.Limit, "how many at most")
 	c.Flags().BoolVar(&e.asJSON, "json", false, "as JSON")
 	return c
 }
@@ -123,8 +123,10 @@ func (e *env) customersAddCommand() *cobra.Command {
 		Short:   "Add a customer; what they wrote and was held is taken",
 		Example: "  helpdesk customers add taro@example.co.jp --name 山田太郎",
 		Args:    wrongUse(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			act.Address = args[0]
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if act.Address, err = typedAddress(args[0]); err != nil {
+				return err
+			}
 			return e.act(cmd.Context(), act)
 		},
 	}
@@ -141,8 +143,10 @@ func (e *env) customersRemoveCommand() *cobra.Command {
 		Long:    "Takes a customer off the list. Their requests and mails stay; to remove those too, use\nhelpdesk customers forget.",
 		Example: "  helpdesk customers remove taro@example.co.jp --desk SUP",
 		Args:    wrongUse(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			act.Address = args[0]
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if act.Address, err = typedAddress(args[0]); err != nil {
+				return err
+			}
 			return e.actOnExisting(cmd.Context(), act)
 		},
 	}
@@ -156,8 +160,11 @@ func (e *env) customersNameCommand() *cobra.Command {
 		Short:   "Set a customer's name; without NAME it follows their mails again",
 		Example: "  helpdesk customers name taro@example.co.jp 山田太郎",
 		Args:    wrongUse(cobra.RangeArgs(1, 2)),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			act := ui.Act{Name: ui.ActNameCustomer, Address: args[0]}
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			act := ui.Act{Name: ui.ActNameCustomer}
+			if act.Address, err = typedAddress(args[0]); err != nil {
+				return err
+			}
 			if len(args) == 2 {
 				act.Title = args[1]
 			}
@@ -173,7 +180,15 @@ func (e *env) customersMergeCommand() *cobra.Command {
 		Example: "  helpdesk customers merge taro@gmail.com taro@example.co.jp",
 		Args:    wrongUse(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return e.actOnExisting(cmd.Context(), ui.Act{Name: ui.ActMergeCustomer, Address: args[0], Into: args[1]})
+			address, err := typedAddress(args[0])
+			if err != nil {
+				return err
+			}
+			other, err := typedAddress(args[1])
+			if err != nil {
+				return err
+			}
+			return e.actOnExisting(cmd.Context(), ui.Act{Name: ui.ActMergeCustomer, Address: address, Into: other})
 		},
 	}
 }
@@ -185,7 +200,11 @@ func (e *env) customersUnsuspendCommand() *cobra.Command {
 		Example: "  helpdesk customers unsuspend taro@example.co.jp",
 		Args:    wrongUse(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return e.actOnExisting(cmd.Context(), ui.Act{Name: ui.ActUnsuspend, Address: args[0]})
+			address, err := typedAddress(args[0])
+			if err != nil {
+				return err
+			}
+			return e.actOnExisting(cmd.Context(), ui.Act{Name: ui.ActUnsuspend, Address: address})
 		},
 	}
 }
@@ -197,8 +216,10 @@ func (e *env) customersUnblockCommand() *cobra.Command {
 		Short:   "Let somebody write again whose mail an agent called spam",
 		Example: "  helpdesk customers unblock taro@example.co.jp",
 		Args:    wrongUse(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			act.Address = args[0]
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if act.Address, err = typedAddress(args[0]); err != nil {
+				return err
+			}
 			return e.actOnExisting(cmd.Context(), act)
 		},
 	}

@@ -62,6 +62,7 @@ func TestCustomersLists(t *testing.T) {
 		"only headings":                   {"email,name\n", true, "", ""},
 		"faults by line":                  {"email,name\ntaro@example.co.jp,Taro\n,Nobody\n\nnot an address,Hanako\na@b@c,x\njiro@example.co.jp,Jiro\n", true, "taro@example.co.jp Taro|jiro@example.co.jp Jiro", "3 missing,5 bad-address,6 bad-address"},
 		"fault in the first line":         {"山田太郎,\ntaro@example.co.jp,Taro\n", true, "taro@example.co.jp Taro", "1 missing"},
+		"twice, in other letters":         {"email,name\ntaro@example.co.jp,Taro\njiro@example.co.jp,Jiro\nTaro@Example.co.jp,Taro Yamada\n", true, "Taro@Example.co.jp Taro Yamada|jiro@example.co.jp Jiro", ""},
 		"quotation marks by mistake":      {"email,name\ntaro@example.co.jp,Taro \"the printer\" Yamada\njiro@example.co.jp,Jiro\n", true, `taro@example.co.jp Taro "the printer" Yamada|jiro@example.co.jp Jiro`, ""},
 	} {
 		path := filepath.Join(t.TempDir(), "list.csv")
@@ -100,14 +101,14 @@ func TestCustomersCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, errs := f.call(exitFailed, "customers", "import", list, "--check")
-	wantAll(t, out+errs, list+":3: bad address is no e-mail address", "山田太郎 <taro@example.co.jp>", "1 line has a fault")
+	wantAll(t, out+errs, list+":3: “bad address” is no e-mail address", "山田太郎 <taro@example.co.jp>", "1 line has a fault")
 	if out, _ := f.call(0, "customers", "list", "--json"); out != "[]\n" {
 		t.Errorf("--check added somebody: %s", out)
 	}
 	_, errs = f.call(exitFailed, "customers", "import", list, "--desk", "SUP")
 	wantAll(t, errs, list+":3:", "1 line has a fault")
 	f.call(0, "customers", "add", "jiro@example.co.jp", "--name", "二郎")
-	f.call(exitFailed, "customers", "add", "not an address")
+	f.call(exitUse, "customers", "add", "not an address")
 	f.call(exitFailed, "customers", "add", "a@b.test", "--desk", "XYZ")
 	f.call(0, "customers", "name", "taro@example.co.jp", "山田 太郎")
 	f.call(0, "customers", "merge", "jiro@example.co.jp", "taro@example.co.jp")

@@ -65,7 +65,9 @@ func readCustomersFile(path string, stdin io.Reader, japaneseOffice bool) ([]lis
 	r := stdin
 	if path != "-" {
 		f, err := os.Open(path)
-		if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, nil, &failure{exitFailed, &misuse{"no-file", []string{"file", path}}}
+		} else if err != nil {
 			return nil, nil, fmt.Errorf("opening the list: %w", err)
 		}
 		defer f.Close()
@@ -76,9 +78,9 @@ func readCustomersFile(path string, stdin io.Reader, japaneseOffice bool) ([]lis
 	case err != nil:
 		return nil, nil, fmt.Errorf("reading the list: %w", err)
 	case len(raw) > largestList:
-		return nil, nil, errors.New("the list is larger than 64 MB, so it is not a list of customers; save it as CSV")
+		return nil, nil, &failure{exitFailed, &misuse{"large-list", []string{"file", path}}}
 	case bytes.HasPrefix(raw, []byte("PK\x03\x04")) || bytes.HasPrefix(raw, []byte("\xd0\xcf\x11\xe0")):
-		return nil, nil, fmt.Errorf("%s is a spreadsheet file, not CSV: open it and save it as \"CSV UTF-8\"", path)
+		return nil, nil, &failure{exitFailed, &misuse{"spreadsheet", []string{"file", path}}}
 	}
 	text, err := decodeList(raw, japaneseOffice)
 	if err != nil {
@@ -129,6 +131,7 @@ func parseCustomers(text string) (people []listed, faults []listFault) {
 	r := csv.NewReader(strings.NewReader(text))
 	r.Comma, r.FieldsPerRecord, r.LazyQuotes = comma, -1, true
 	first := true
+	rows := map[string]int{} // of people, by address
 	var where csvLayout
 	for {
 		row, err := r.Read()
@@ -156,6 +159,12 @@ func parseCustomers(text string) (people []listed, faults []listFault) {
 			faults = append(faults, listFault{line, fault, p.Address})
 			continue
 		}
+		key := p.address().Key()
+		if i, again := rows[key]; again { // a person may stand in two rows; the later one is likely the newer
+			people[i] = p
+			continue
+		}
+		rows[key] = len(people)
 		people = append(people, p)
 	}
 }

@@ -178,9 +178,9 @@ func (e *env) person(ctx context.Context, typed string) (*personData, ui.Words, 
 	}
 	defer s.Close()
 	words := ui.WordsIn(place.language)
-	address, err := ui.TypedAddress(typed)
+	address, err := typedAddress(typed)
 	if err != nil {
-		return nil, words, &failure{exitUse, errors.New(words.Text("cli.bad-address", "address", typed))}
+		return nil, words, err
 	}
 	p, err := readPerson(ctx, s, words, address)
 	if err == nil && p.nothing() {
@@ -215,11 +215,7 @@ func (e *env) customersForgetCommand() *cobra.Command {
 					return &failure{exitFailed, errPrinted}
 				}
 			}
-			if err := e.act(cmd.Context(), ui.Act{Name: ui.ActForgetCustomer, Address: p.Address}); err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(e.stdout, words.Text("customers.forget.backups"))
-			return err
+			return e.act(cmd.Context(), ui.Act{Name: ui.ActForgetCustomer, Address: p.Address})
 		},
 	}
 	c.Flags().BoolVar(&yes, "yes", false, "without asking")

@@ -40,7 +40,7 @@ func (e *env) exportCommand() *cobra.Command {
 				return err
 			}
 			if err := x.between(since, until, time.Now()); err != nil {
-				return &failure{exitUse, err}
+				return err
 			}
 			var p place
 			if x.store, p, err = e.openStore(cmd.Context()); err != nil {

@@ -64,9 +64,12 @@ func (e *env) ledgerCommand() *cobra.Command {
 			if err := oneOf("outcome", q.filter.Outcome, ui.Outcomes()...); err != nil {
 				return err
 			}
+			if rule := q.filter.Rule; rule != "" && !ui.KnowsRule(rule) {
+				return wrong("rule", "rule", rule)
+			}
 			if since != "" {
 				if q.since, err = pointInTime(since, time.Now(), false); err != nil {
-					return &failure{exitUse, err}
+					return err
 				}
 			}
 			s, place, err := e.openStore(cmd.Context())
@@ -85,7 +88,10 @@ func (e *env) ledgerCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return e.printEntries(words, entries, q.filter.Limit)
+			if err := e.printEntries(words, entries, q.filter.Limit); err != nil || len(entries) > 0 || e.asJSON {
+				return err
+			}
+			return e.hintObserved(cmd.Context(), s, place)
 		},
 	}
 	c.Flags().StringVar(&q.filter.Outcome, "outcome", "", "only mail that became this: "+strings.Join(ui.Outcomes(), ", "))
@@ -94,7 +100,7 @@ func (e *env) ledgerCommand() *cobra.Command {
 	c.Flags().StringVar(&q.filter.Rule, "rule", "", "only mail of which this rule decided, as unknown-sender")
 	c.Flags().StringVar(&since, "since", "", "only mail seen since a day, as 2026-11-01, or for a time, as 7d")
 	c.Flags().BoolVar(&observed, "observed", false, "what observing desks (mode = \"observe\") would have done")
-	c.Flags().IntVar(&q.filter.Limit, "limit", hundred, "how many at most")
+	limitFlag(c, &q.filter.Limit, "how many at most")
 	c.Flags().BoolVar(&e.asJSON, "json", false, "as JSON")
 	return c
 }
@@ -148,6 +154,11 @@ func (e *env) observed(ctx context.Context, s *store.Store, p place, q ledgerQue
 		if q.filter.DeskID != 0 && q.filter.DeskID != d.ID || !exists(path) {
 			continue
 		}
+		if found && !e.asJSON {
+			if _, err := fmt.Fprintln(e.stdout); err != nil {
+				return err
+			}
+		}
 		found = true
 		entries, sent, err := readObserved(ctx, path, q)
 		if err != nil {
@@ -167,6 +178,21 @@ func (e *env) observed(ctx context.Context, s *store.Store, p place, q ledgerQue
 		_, err = fmt.Fprintln(e.stdout, words.Text("observed.none"))
 	}
 	return err
+}
+
+// hintObserved tells who finds no mail in the ledger of those that observe.
+func (e *env) hintObserved(ctx context.Context, s *store.Store, p place) error {
+	desks, err := s.Desks(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the desks: %w", err)
+	}
+	for _, d := range desks {
+		if exists(daemon.ObservePath(p.dataDir, d.ID)) {
+			_, err = fmt.Fprintln(e.stdout, ui.WordsIn(p.language).Text("cli.see-observed"))
+			return err
+		}
+	}
+	return nil
 }
 
 func exists(path string) bool {

@@ -43,7 +43,7 @@ func TestLedger(t *testing.T) {
 	fillLedger(f)
 	for args, want := range map[string]string{
 		"": "5 4 3 2 1", "--outcome held": "4 3", "--desk SAL": "5", "--desk SUP --outcome held": "4 3", "--from TARO@customer.test": "5 3 2 1", "--rule rate": "4",
-		"--rule unknown-sender --outcome held": "3", "--since 5d": "5 4 3", "--since 5d --rule unknown-sender": "3", "--limit 2": "5 4", "--limit 1 --rule automatic": "2", "--rule nothing": "",
+		"--rule unknown-sender --outcome held": "3", "--since 5d": "5 4 3", "--since 5d --rule unknown-sender": "3", "--limit 2": "5 4", "--limit 1 --rule automatic": "2", "--rule blocked": "",
 	} {
 		out, _ := f.call(0, append([]string{"ledger", "--json"}, strings.Fields(args)...)...)
 		var list []struct {

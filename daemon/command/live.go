@@ -1,7 +1,6 @@
 package command
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -20,7 +19,7 @@ func (e *env) liveCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			choices := []string{"leave", "take", "import"}
 			if !slices.Contains(choices, args[1]) {
-				return &failure{exitUse, fmt.Errorf("the choice cannot be %q: write leave, take or import", args[1])}
+				return wrong("live", "choice", args[1])
 			}
 			return e.actOnExisting(cmd.Context(), ui.Act{Name: ui.ActObserved, Desk: args[0], Choice: args[1]})
 		},

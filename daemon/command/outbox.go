@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"helpdesk/daemon/desk"
 	"helpdesk/mail/diagnose"
 	"helpdesk/store"
 	"helpdesk/ui"
@@ -54,7 +55,7 @@ func (e *env) outboxListCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&filter.State, "state", "", "only waiting, sent, failed, suspended, or digest (comes with the next digest)")
 	c.Flags().StringVar(&filter.To, "to", "", "only mail to this address")
-	c.Flags().IntVar(&filter.Limit, "limit", hundred, "how many at most")
+	limitFlag(c, &filter.Limit, "how many at most")
 	c.Flags().BoolVar(&e.asJSON, "json", false, "as JSON")
 	return c
 }
@@ -66,7 +67,7 @@ func (e *env) printOutbox(words ui.Words, lang string, lines []store.OutboxLine,
 	}
 	rows := [][]string{heads(words, "id", "made", "state", "request", "mail", "to")}
 	for _, l := range lines {
-		rows = append(rows, []string{strconv.FormatInt(l.ID, 10), lately(l.CreatedAt), words.Text("outbox-short." + l.State), l.Request, words.Event(l.Event), l.To.Address})
+		rows = append(rows, []string{strconv.FormatInt(l.ID, 10), lately(l.CreatedAt), words.Text("outbox-short." + l.State), l.Request, words.ShortEvent(l.Event), l.To.Address})
 	}
 	if err := table(e.stdout, []int{8, 11, 10, 10, 18, 0}, rows); err != nil {
 		return err
@@ -170,7 +171,7 @@ func (e *env) outboxDropCommand() *cobra.Command {
 func lostText(words ui.Words, lines []store.OutboxLine) string {
 	var b strings.Builder
 	for _, l := range lines {
-		if !l.Automatic && l.State != store.OutboxSent {
+		if l.Event == desk.EventAnswered && l.State != store.OutboxSent {
 			fmt.Fprintln(&b, printable(words.Text("outbox.drop.answer", "id", strconv.FormatInt(l.ID, 10), "key", l.Request, "to", l.To.Address)))
 		}
 	}
@@ -189,7 +190,7 @@ func lineIDs(lines []store.OutboxLine) []int64 {
 // that failed it says so.
 func (e *env) chosenMail(ctx context.Context, args []string, allFailed bool) ([]store.OutboxLine, ui.Words, error) {
 	if allFailed == (len(args) > 0) {
-		return nil, ui.Words{}, &failure{exitUse, errors.New("name the mails by their numbers (helpdesk outbox list shows them), or write --all-failed")}
+		return nil, ui.Words{}, wrong("outbox")
 	}
 	ids, err := numbers(args)
 	if err != nil {
@@ -233,7 +234,7 @@ func numbers(args []string) ([]int64, error) {
 	for _, arg := range args {
 		id, err := strconv.ParseInt(strings.TrimPrefix(arg, "#"), 10, 64)
 		if err != nil || id <= 0 {
-			return nil, &failure{exitUse, fmt.Errorf("%q is not a number of a line, as 17", arg)}
+			return nil, wrong("number", "text", arg)
 		}
 		ids = append(ids, id)
 	}

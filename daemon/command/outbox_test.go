@@ -15,7 +15,7 @@ func fillOutbox(f *filled) {
 	for _, l := range []store.OutboxLine{
 		{Event: "received", Automatic: true, State: store.OutboxSent},
 		{Event: "answered", State: store.OutboxFailed, Cause: "refused", Error: "550 5.7.1 \x1b[31mno"},
-		{Event: "new", Automatic: true, State: store.OutboxFailed, Cause: "refused", Error: "550 5.7.1 \x1b[31mno"},
+		{Event: "new", State: store.OutboxFailed, Cause: "refused", Error: "550 5.7.1 \x1b[31mno"},
 		{Event: "answered", State: store.OutboxWaiting},
 		{Event: "resolved", Automatic: true, State: store.OutboxSuspended, Cause: "bounced"},
 	} {
@@ -34,8 +34,8 @@ func fillOutbox(f *filled) {
 
 func TestOutboxList(t *testing.T) {
 	for language, texts := range map[string][]string{
-		"en": {"MAIL", "Answer to the", "waiting", "failed", "not sent", "SUP-1", "2: The mail server refused it for good.", "5: It came back as undeliverable."},
-		"ja": {"宛先", "お客様への回答", "送信待ち", "送信失敗", "未送信", "SUP-1"},
+		"en": {"MAIL", "answer", "acknowledgement", "waiting", "failed", "not sent", "SUP-1", "2: The mail server refused it for good.", "5: It came back as undeliverable."},
+		"ja": {"宛先", "回答", "受付通知", "送信待ち", "送信失敗", "未送信", "SUP-1"},
 	} {
 		f := newFilled(t, language)
 		if out, _ := f.call(0, "outbox", "list"); strings.Contains(out, "outbox.") || strings.Count(out, "\n") != 1 {
@@ -44,7 +44,7 @@ func TestOutboxList(t *testing.T) {
 		fillOutbox(f)
 		out, _ := f.call(0, "outbox", "list")
 		wantAll(t, out, texts...)
-		wantNone(t, out, "\x1b", "head.", "outbox-short.", "cause.")
+		wantNone(t, out, "\x1b", "head.", "outbox-short.", "event-short.", "cause.")
 		lines, _, _ := strings.Cut(out, "\n\n")
 		wantNarrow(t, lines)
 		if strings.Count(lines, "\n") != 5 {

@@ -32,7 +32,7 @@ func (e *env) replyCommand() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if note && resolve {
-				return &failure{exitUse, errors.New("--note and --resolve do not go together: a note is not sent to the customer. Use: helpdesk resolve KEY")}
+				return wrong("note-and-resolve")
 			}
 			s, place, err := e.openStore(cmd.Context())
 			if err != nil {
@@ -80,7 +80,7 @@ func (e *env) written(ctx context.Context, words ui.Words, r *shown, flag string
 		return "", fmt.Errorf("reading the answer from standard input: %w", err)
 	}
 	if len(text) > longestReply {
-		return "", errors.New("the answer is longer than 1 MB; send large things as attachments from your mail program")
+		return "", &failure{exitFailed, &misuse{slug: "long-answer"}}
 	}
 	return strings.TrimPrefix(string(text), "\ufeff"), nil
 }

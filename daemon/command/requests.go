@@ -35,7 +35,7 @@ func (e *env) requestsCommand() *cobra.Command {
 			}
 			if older != "" {
 				if filter.UpdatedBefore, err = pointInTime(older, time.Now(), false); err != nil {
-					return &failure{exitUse, err}
+					return err
 				}
 			}
 			s, place, err := e.openStore(cmd.Context())
@@ -63,7 +63,7 @@ func (e *env) requestsCommand() *cobra.Command {
 	c.Flags().StringVar(&filter.Requester, "customer", "", "only those of this customer's address")
 	c.Flags().StringVar(&older, "older", "", "only those that were not changed for so long, as 3d or 12h")
 	c.Flags().StringVar(&filter.Query, "search", "", "only those with these words in subject, text or people")
-	c.Flags().IntVar(&filter.Limit, "limit", hundred, "how many at most")
+	limitFlag(c, &filter.Limit, "how many at most")
 	c.Flags().BoolVar(&e.asJSON, "json", false, "as JSON")
 	return c
 }
@@ -147,9 +147,9 @@ func (e *env) agentNamed(name string) (string, error) {
 		if strings.EqualFold(full, name) {
 			return address, nil
 		}
-		first, _, _ := strings.Cut(full, " ")
 		local, _, _ := strings.Cut(address, "@")
-		if strings.EqualFold(first, name) || strings.EqualFold(local, name) {
+		called := func(word string) bool { return strings.EqualFold(word, name) }
+		if called(local) || slices.ContainsFunc(strings.Fields(full), called) {
 			found = append(found, address)
 		}
 		known = append(known, person(mail.Address{Name: full, Address: address}))

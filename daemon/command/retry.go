@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -27,7 +26,7 @@ func (e *env) retryCommand() *cobra.Command {
 			}
 			chosen := q.filter.Outcome != "" || q.filter.From != ""
 			if chosen == (len(args) > 0) {
-				return &failure{exitUse, errors.New("name the mails by their numbers (helpdesk ledger shows them), or choose them by --outcome and --from")}
+				return wrong("retry")
 			}
 			if act.IDs, err = numbers(args); err != nil {
 				return err
@@ -43,7 +42,7 @@ func (e *env) retryCommand() *cobra.Command {
 	c.Flags().StringVar(&q.filter.Outcome, "outcome", "", "all that became this: held, ignored, blocked, quarantined or skipped")
 	c.Flags().StringVar(&q.filter.From, "from", "", "all from this address")
 	c.Flags().StringVar(&desk, "desk", "", "of those, only mail to this desk")
-	c.Flags().IntVar(&q.filter.Limit, "limit", hundred, "of those, how many at most, the newest first")
+	limitFlag(c, &q.filter.Limit, "of those, how many at most, the newest first")
 	c.Flags().BoolVar(&act.Quiet, "quiet", false, "tell nobody: no mail to agents and customers")
 	return c
 }

@@ -39,7 +39,7 @@ func (e *env) runCommand() *cobra.Command {
 				return daemon.RunService(cmd.Context(), func(ctx context.Context) error { return e.run(ctx, c, nil) })
 			}
 			return e.run(cmd.Context(), c, func(i daemon.Info) {
-				fmt.Fprintf(e.stderr, "The page is at %s ; sign in with: helpdesk open\n", i.PageURL)
+				fmt.Fprintln(e.stderr, ui.WordsIn(c.Language).Text("cli.page-at", "url", i.PageURL))
 			})
 		},
 	}

@@ -56,15 +56,15 @@ func statusText(s ui.Status, words ui.Words) string {
 		}
 		switch o := d.Observed; {
 		case o != nil && o.Asked:
-			fmt.Fprintf(&b, "  ! %s\n", words.Text("status.waits-observed", "n", words.Number(int64(o.Mails)), "desk", d.Key))
+			fmt.Fprintf(&b, "  ! %s\n    → helpdesk live %s leave|take|import\n", words.Count("observed.question", int64(o.Mails)), d.Key)
 		case o != nil:
-			fmt.Fprintf(&b, "  %s\n", words.Count("observed.so-far", int64(o.Mails)))
+			fmt.Fprintf(&b, "  %s\n    → helpdesk ledger --observed --desk %s\n", words.Count("observed.so-far", int64(o.Mails)), d.Key)
 		}
 	}
 	fmt.Fprintf(&b, "%s\n", words.Text("status.outbox.line", "waiting", words.Number(s.Outbox.Waiting), "sent", words.Number(s.Outbox.SentToday), "failed", words.Number(s.Outbox.Failed)))
 	fmt.Fprintf(&b, "%s\n", words.Text("status.ledger.line", "today", words.Number(s.Ledger.Today), "total", words.Number(s.Ledger.Total), "skipped", words.Number(s.Ledger.Skipped), "quarantined", words.Number(s.Ledger.Quarantined)))
 	if s.Ledger.Held > 0 {
-		fmt.Fprintf(&b, "! %s\n", words.Text("status.held-line", "n", words.Number(s.Ledger.Held)))
+		fmt.Fprintf(&b, "! %s\n    → helpdesk ledger --outcome held\n", words.Count("status.held", s.Ledger.Held))
 	}
 	if !s.Ledger.ReconciledAt.IsZero() {
 		fmt.Fprintf(&b, "%s\n", words.Text("status.unaccounted", "time", words.When(s.Ledger.ReconciledAt, time.Now()), "n", words.Number(s.Ledger.Unaccounted)))

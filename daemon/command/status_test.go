@@ -20,8 +20,8 @@ func TestStatusText(t *testing.T) {
 		Ledger: ui.LedgerStatus{Held: 4, ReconciledAt: time.Now()},
 	}
 	for language, texts := range map[string][]string{
-		"en": {"1,200 of 5,000", "3 mails were looked at", "helpdesk live OLD leave|take|import", "4 mails are held: helpdesk ledger --outcome held", "0 mails unaccounted"},
-		"ja": {"1,200 / 5,000", "3通のメールを確認しました", "helpdesk live OLD leave|take|import", "保留中のメールが 4通あります", "記録のないメール: 0通"},
+		"en": {"1,200 of 5,000", "3 mails were looked at", "helpdesk live OLD leave|take|import", "4 mails are held", "helpdesk ledger --outcome held", ": 0 unaccounted"},
+		"ja": {"1,200 / 5,000", "3通のメールを確認しました", "helpdesk live OLD leave|take|import", "4通のメールを保留しています", "記録のないメール 0通"},
 	} {
 		out := statusText(s, ui.WordsIn(language))
 		wantAll(t, out, texts...)

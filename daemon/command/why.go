@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,7 +39,7 @@ func (e *env) whyCommand() *cobra.Command {
 			}
 			id, err := strconv.ParseInt(strings.TrimPrefix(args[0], "#"), 10, 64)
 			if err != nil {
-				return &failure{exitUse, fmt.Errorf("%q is neither a number of the ledger nor an address; write it as: helpdesk why 17", args[0])}
+				return wrong("why", "text", args[0])
 			}
 			entry, err := s.Entry(cmd.Context(), id)
 			if errors.Is(err, store.ErrNotFound) {
@@ -70,6 +71,10 @@ func (e *env) printWhy(ctx context.Context, s *store.Store, words ui.Words, entr
 	if ui.Takeable(entry) {
 		fmt.Fprintf(&b, "  → %s\n", words.Text("why.take", "command", fmt.Sprintf("helpdesk retry %d", entry.ID)))
 	}
+	if ui.HeldAsUnknown(entry) {
+		command := "helpdesk customers add " + entry.From.Address + " --desk " + entry.Desk
+		fmt.Fprintf(&b, "  → %s\n", printable(words.Text("why.take-all", "command", command)))
+	}
 	if len(entry.Passed) > 0 {
 		fmt.Fprintf(&b, "%s\n", words.Text("why.passed"))
 	}
@@ -99,7 +104,11 @@ func writeSent(ctx context.Context, b *strings.Builder, s *store.Store, words ui
 		if l.Cause == store.CauseOvertaken {
 			state = l.Cause
 		}
-		fmt.Fprintf(b, "  %s  %s → %s: %s %s\n", when(l.CreatedAt), words.Event(l.Event), printable(l.To.Address), words.Text("outbox."+state), printable(l.Error))
+		line := fmt.Sprintf("%s  %s → %s", when(l.CreatedAt), words.Event(l.Event), l.To.Address)
+		if l.Request != "" {
+			line += " (" + l.Request + ")"
+		}
+		fmt.Fprintf(b, "  %s\n", printable(strings.TrimSpace(line+": "+words.Text("outbox."+state)+" "+l.Error)))
 	}
 	return nil
 }
@@ -112,15 +121,48 @@ func (e *env) whyAddress(ctx context.Context, s *store.Store, words ui.Words, p 
 	c, _, err := config.Load(e.configFile(), os.LookupEnv)
 	if err == nil && c != nil { // else what the store has must do; `check` names the faults
 		q.Desks = daemon.WhyDesks(c)
+		observed, closeAll, err := observedStores(ctx, s, p, c)
+		if err != nil {
+			return err
+		}
+		defer closeAll()
+		q.Observed = func(desk string) *store.Store { return observed[desk] }
 	}
 	answer, err := ui.WhyAddress(ctx, s, words, q)
 	if errors.Is(err, ui.ErrNoAddress) {
-		return &failure{exitUse, errors.New(words.Text("cli.bad-address", "address", address))}
+		return wrong("address", "address", address)
 	} else if err != nil {
 		return err
 	}
 	_, err = fmt.Fprint(e.stdout, whyText(answer))
 	return err
+}
+
+// observedStores opens what desks see that only observe, by their keys.
+func observedStores(ctx context.Context, s *store.Store, p place, c *config.Config) (open map[string]*store.Store, closeAll func(), err error) {
+	open = map[string]*store.Store{}
+	closeAll = func() {
+		for _, one := range open {
+			one.Close() // nothing was written
+		}
+	}
+	desks, err := s.Desks(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the desks: %w", err)
+	}
+	for i := range c.Desks {
+		at := slices.IndexFunc(desks, func(d store.Desk) bool { return strings.EqualFold(d.Address, c.Desks[i].Address) })
+		if at < 0 || c.Desks[i].Mode != config.ModeObserve || !exists(daemon.ObservePath(p.dataDir, desks[at].ID)) {
+			continue
+		}
+		one, err := store.OpenReadOnly(ctx, daemon.ObservePath(p.dataDir, desks[at].ID), store.Options{})
+		if err != nil {
+			closeAll()
+			return nil, nil, fmt.Errorf("opening what %s observed: %w", c.Desks[i].Key, err)
+		}
+		open[c.Desks[i].Key] = one
+	}
+	return open, closeAll, nil
 }
 
 // whyText is the answer for a terminal. ! marks what keeps mail from being

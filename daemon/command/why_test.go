@@ -2,10 +2,12 @@ package command
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"helpdesk/daemon"
 	"helpdesk/mail"
 	"helpdesk/store"
 )
@@ -107,4 +109,23 @@ func TestWhyClosedAndObserving(t *testing.T) {
 	out, _ := f.call(0, "why", "taro@customer.test")
 	wantAll(t, out, "! Support（support@example.com）: 観察モード", "! Sales（sales@example.com）: 設定に誤り", "username", "迷惑メールフォルダー", "helpdesk check")
 	wantNone(t, out, "why.")
+
+	// What the desk saw of them is no mail that was never seen.
+	writeFile(t, f.path, strings.Replace(text, "key = \"SUP\"\n", "key = \"SUP\"\nmode = \"observe\"\n", 1))
+	f.read(func(s *store.Store) error {
+		shadow, err := s.Shadow(t.Context(), daemon.ObservePath(filepath.Join(filepath.Dir(f.path), "data"), f.desk["SUP"]), store.Options{})
+		if err != nil {
+			return err
+		}
+		defer shadow.Close()
+		return shadow.Write(t.Context(), func(tx *store.Tx) error {
+			return tx.AddEntry(&store.Entry{DeskID: f.desk["SUP"], From: mail.Address{Address: "taro@customer.test"}, Subject: "こんにちは", Outcome: "request", Rule: "request"})
+		})
+	})
+	out, _ = f.call(0, "why", "taro@customer.test")
+	wantAll(t, out, "Support で観察のみ", "「新規依頼」", "こんにちは")
+	wantNone(t, out, "why.", "迷惑メールフォルダー")
+	if out, _ := f.call(0, "ledger"); !strings.Contains(out, "helpdesk ledger --observed") {
+		t.Errorf("nothing points to what was observed: %s", out)
+	}
 }

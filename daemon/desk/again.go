@@ -42,7 +42,7 @@ func (t *Taker) TakeAgain(ctx context.Context, s *Settings, box store.Mailbox, e
 			} else if err != nil {
 				return fmt.Errorf("looking up where it lies: %w", err)
 			}
-			return tx.Want(entryID, quiet)
+			return tx.Want(entryID, store.Wish{Quiet: quiet})
 		})
 		return taken, err == nil, err
 	}
@@ -68,16 +68,18 @@ func (t *Taker) takeStored(ctx context.Context, s *Settings, box store.Mailbox, 
 
 // Release takes the mail that was held because its senders were unknown, and
 // whom the desk knows by now, of these addresses (keys; none: of all), oldest
-// first. It returns how many mails were taken.
+// first. It returns how many mails were taken. One that cannot be read keeps none
+// of the others.
 func (t *Taker) Release(ctx context.Context, s *Settings, keys []string) (n int, err error) {
 	of := make(map[string]bool) // senders who are known
+	var unread error
 	for after := int64(0); ; {
 		held, err := t.Store.HeldFrom(ctx, s.ID, RuleUnknown, keys, after, 100)
 		if err != nil {
 			return n, fmt.Errorf("reading held mail: %w", err)
 		}
 		if len(held) == 0 {
-			return n, nil
+			return n, unread
 		}
 		for _, entry := range held {
 			after = entry.ID
@@ -98,8 +100,11 @@ func (t *Taker) Release(ctx context.Context, s *Settings, keys []string) (n int,
 			taken, _, err := t.TakeAgain(ctx, s, box, entry.ID, entry.Reason == ReasonOld)
 			if errors.Is(err, ErrGone) {
 				continue // it stays held, and says so when somebody takes it
-			} else if err != nil {
+			} else if store.Unavailable(err) || ctx.Err() != nil {
 				return n, err
+			} else if err != nil {
+				unread = errors.Join(unread, err)
+				continue
 			}
 			if taken.Outcome != Held {
 				n++
@@ -206,14 +211,14 @@ func settled(ctx context.Context, tx *store.Tx, in *Incoming) (Taken, error) {
 // want finds out whether a person wants the mail, and which line of the ledger
 // it has already: its own content is no duplicate of it.
 func (t *Taker) want(ctx context.Context, tx *store.Tx, s *Settings, box store.Mailbox, in *Incoming, f *Facts) error {
-	f.Wanted, f.Quiet = in.Wanted, in.Quiet || in.Import
+	f.Wanted, f.ByRule, f.Quiet = in.Wanted, in.ByRule, in.Quiet || in.Import
 	if f.Skipped != 0 && !f.Wanted {
-		wanted, quiet, err := tx.WantedEntry(ctx, f.Skipped)
+		wish, wanted, err := tx.WantedEntry(ctx, f.Skipped)
 		if err != nil {
 			return fmt.Errorf("looking up whether old mail is wanted: %w", err)
 		}
 		if wanted { // it came back with another number before it was fetched
-			f.Wanted, f.Quiet = true, quiet
+			f.Wanted, f.ByRule, f.Quiet = true, wish.ByRule, wish.Quiet
 			in.Wanted, in.Entry = true, f.Skipped
 		}
 	}

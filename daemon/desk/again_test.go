@@ -250,7 +250,7 @@ func TestWantSkipped(t *testing.T) {
 	if want := []string{"new aki@example.com", "new ben@example.com"}; !slices.Equal(b.outbox(), want) {
 		t.Errorf("queued %v, want %v: no automatic mail about old mail", b.outbox(), want)
 	}
-	if still, _, err := b.taker.Store.WantedEntry(t.Context(), id); err != nil || still {
+	if _, still, err := b.taker.Store.WantedEntry(t.Context(), id); err != nil || still {
 		t.Errorf("it is still wanted: %v, %v", still, err)
 	}
 	if got := b.arrive(in); got.Outcome != Request || len(b.outbox()) != 2 {

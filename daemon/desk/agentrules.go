@@ -129,7 +129,7 @@ func says(m *mail.Message, text string, pictures bool) string {
 // an agent who is the customer of one has a customer's rights there. Beyond the
 // rate it is held like anybody's: else a false agent could fill a conversation.
 func agentWithoutProof(f *Facts) *Decision {
-	if _, ok := f.Desk.Agent(f.Mail.From); !ok || proven(f) != nil || f.OverRate && !f.Wanted && !f.Quiet {
+	if _, ok := f.Desk.Agent(f.Mail.From); !ok || proven(f) != nil || f.OverRate && !overruled(f) && !f.Quiet {
 		return nil
 	}
 	ref := first(f.Refs, anyRef)

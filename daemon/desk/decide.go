@@ -31,6 +31,7 @@ type Facts struct {
 	Suspended                   bool
 
 	Wanted    bool // a person wants it: whatever would set it aside is passed over
+	ByRule    bool // with Wanted: of that only its age, and that it was seen before
 	Old       bool // it lay there at the first start, and a person wants it now
 	Quiet     bool // nobody is told of it: old mail that is imported or wanted quietly
 	Known     bool // the sender is a customer of this desk
@@ -221,11 +222,14 @@ func bounce(f *Facts) *Decision {
 	return d
 }
 
+// overruled reports whether a person takes the mail whatever the rules say.
+func overruled(f *Facts) bool { return f.Wanted && !f.ByRule }
+
 // blocked fits senders on the block list, and those whose mail an agent called
 // spam, also where they answer us. An agent who is proven is never blocked:
 // whoever writes under an agent's address would else silence the agent.
 func blocked(f *Facts) *Decision {
-	if f.Wanted || proven(f) != nil {
+	if overruled(f) || proven(f) != nil {
 		return nil
 	}
 	for _, a := range authors(f) {
@@ -251,7 +255,7 @@ func automaticReply(f *Facts) *Decision {
 	default:
 		return nil
 	}
-	if f.Wanted {
+	if overruled(f) {
 		return nil
 	}
 	if ref := first(f.Refs, func(r Ref) bool { return r.By == ByAgentToken || r.By == ByCustomerToken || part(f, r) }); ref != nil {
@@ -264,7 +268,7 @@ func automaticReply(f *Facts) *Decision {
 // makes a request, linked to the one it points to: it never joins as a person's
 // reply. The allow list lets nobody in whose name may be a false one.
 func automatic(f *Facts) *Decision {
-	if f.Mail.Automatic == "" || f.Wanted {
+	if f.Mail.Automatic == "" || overruled(f) {
 		return nil
 	}
 	d := &Decision{Outcome: Ignored}
@@ -291,7 +295,7 @@ func automatic(f *Facts) *Decision {
 
 // rate holds what one sender writes beyond the limit, also in a conversation.
 func rate(f *Facts) *Decision {
-	if !f.OverRate || f.Wanted || f.Quiet || proven(f) != nil {
+	if !f.OverRate || overruled(f) || f.Quiet || proven(f) != nil {
 		return nil
 	}
 	d := &Decision{Outcome: Held}
@@ -334,7 +338,7 @@ func part(f *Facts, r Ref) bool { return r.Part && !f.Mail.FromUnsure && !dmarcF
 // unknown holds the first mail of a sender whom the desk does not know, unless
 // they answer our mail or a conversation of theirs.
 func unknown(f *Facts) *Decision {
-	if f.Wanted || known(f) || first(f.Refs, func(r Ref) bool { return rightBy(f, r) != "" }) != nil {
+	if overruled(f) || known(f) || first(f.Refs, func(r Ref) bool { return rightBy(f, r) != "" }) != nil {
 		return nil
 	}
 	return &Decision{Outcome: Held, Answer: f.Desk.AnswerUnknown}

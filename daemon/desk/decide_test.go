@@ -68,6 +68,7 @@ func forwardOf(a mail.Address) func(*Facts) {
 }
 
 func wanted(f *Facts)     { f.Wanted = true }
+func byRule(f *Facts)     { f.ByRule = true }
 func quiet(f *Facts)      { f.Quiet = true }
 func old(f *Facts)        { f.Old = true }
 func keep(f *Facts)       { f.Desk.KeepAutomatic = true }

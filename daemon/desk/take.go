@@ -27,6 +27,7 @@ type Incoming struct {
 	Entry   int64  // the ledger line it has already, when a mail set aside is taken again
 	Old     bool   // it lay in the mailbox at the first start, and could not be seen then
 	Wanted  bool   // a person wants it, whatever it is
+	ByRule  bool   // and of what would set it aside only its age is passed over
 	Quiet   bool   // nobody is told of it
 	Import  bool   // old mail, taken with its own date and quietly
 

@@ -71,6 +71,7 @@ CREATE TABLE blocked (
 CREATE TABLE wanted (
     ledger_id INTEGER PRIMARY KEY,
     quiet     INTEGER NOT NULL,     -- 1: nobody is told
+    by_rule   INTEGER NOT NULL,     -- 1: of what would set it aside only its age is passed over
     at        INTEGER NOT NULL
 ) STRICT;
 
