@@ -23,6 +23,11 @@ type Acts struct {
 	now   func() time.Time
 	taken func(queued bool)  // called after each commit, as by a collector
 	look  func(deskID int64) // lets the collector of a desk look into its mailbox now
+
+	scrubAtOnce int64 // size of a database, in bytes, up to which it is written anew while a person waits
+
+	dataDir   string
+	observers map[string]*observer // of the desks that observe now, by the file of what they observe
 }
 
 // Do carries out one act. What a person can mend is a result with Bad; the

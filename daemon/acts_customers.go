@@ -39,7 +39,7 @@ func (a *Acts) addCustomer(ctx context.Context, act ui.Act) ([]ui.ActResult, err
 	if id != 0 {
 		done = only(good("customer-added-at", "address", address.Address, "desk", a.deskWith(id).Key))
 	}
-	return a.released(ctx, done, []string{address.Key()})
+	return a.released(ctx, done, address.Key())
 }
 
 // member adds a customer; a name that a person gave stays.
@@ -50,8 +50,16 @@ func (a *Acts) member(tx *store.Tx, deskID int64, address mail.Address) error {
 	return tx.NameCustomer(address.Key(), address.Name)
 }
 
-// released adds what became of the held mail of new customers.
-func (a *Acts) released(ctx context.Context, done []ui.ActResult, keys []string) ([]ui.ActResult, error) {
+// released adds what became of the held mail of a new customer, with all
+// addresses of the person; key "": of all customers.
+func (a *Acts) released(ctx context.Context, done []ui.ActResult, key string) ([]ui.ActResult, error) {
+	var keys []string
+	var err error
+	if key != "" {
+		if keys, err = a.store.PersonKeys(ctx, key); err != nil {
+			return nil, err
+		}
+	}
 	n, err := a.release(ctx, keys)
 	if err != nil {
 		return nil, err
@@ -71,7 +79,6 @@ func (a *Acts) importCustomers(ctx context.Context, act ui.Act) ([]ui.ActResult,
 	}
 	var right []mail.Address
 	var wrong []ui.ActResult
-	var keys []string
 	for i, row := range act.People {
 		address, _, ok := typed(row.Address)
 		if !ok {
@@ -79,7 +86,7 @@ func (a *Acts) importCustomers(ctx context.Context, act ui.Act) ([]ui.ActResult,
 			continue
 		}
 		address.Name = strings.TrimSpace(row.Name)
-		right, keys = append(right, address), append(keys, address.Key())
+		right = append(right, address)
 	}
 	const batch = 500 // mail that comes meanwhile does not wait for thousands of rows
 	for rest := right; len(rest) > 0; {
@@ -97,7 +104,7 @@ func (a *Acts) importCustomers(ctx context.Context, act ui.Act) ([]ui.ActResult,
 		rest = rest[n:]
 	}
 	done := append(only(good("customers-imported", "n", figure(len(right)))), wrong...)
-	return a.released(ctx, done, keys)
+	return a.released(ctx, done, "")
 }
 
 func (a *Acts) removeCustomer(ctx context.Context, act ui.Act) ([]ui.ActResult, error) {
@@ -186,7 +193,7 @@ func (a *Acts) mergeCustomer(ctx context.Context, act ui.Act) ([]ui.ActResult, e
 		return only(bad("no-customer", "address", missing)), nil
 	}
 	done := only(good("customer-merged", "address", address.Address, "into", into.Address))
-	return a.released(ctx, done, []string{address.Key(), into.Key()})
+	return a.released(ctx, done, into.Key())
 }
 
 func (a *Acts) forgetCustomer(ctx context.Context, act ui.Act) ([]ui.ActResult, error) {
@@ -203,6 +210,10 @@ func (a *Acts) forgetCustomer(ctx context.Context, act ui.Act) ([]ui.ActResult, 
 	if err != nil {
 		return nil, err
 	}
+	keys, err := a.store.PersonKeys(ctx, address.Key())
+	if err != nil {
+		return nil, err
+	}
 	var gone store.Forgotten
 	if err := a.write(ctx, func(tx *store.Tx) (err error) {
 		gone, err = tx.ForgetPerson(ctx, address.Key())
@@ -210,15 +221,33 @@ func (a *Acts) forgetCustomer(ctx context.Context, act ui.Act) ([]ui.ActResult, 
 	}); err != nil {
 		return nil, err
 	}
-	if err := a.store.Scrub(ctx); err != nil {
-		return nil, fmt.Errorf("the person is forgotten, but copies stay in the database file until this succeeds tonight: %w", err)
+	if err := a.forgetObserved(ctx, keys); err != nil {
+		return nil, err
+	}
+	size, err := a.store.Size(ctx)
+	if err != nil {
+		return nil, err
+	}
+	later := size > a.scrubAtOnce
+	if !later {
+		if err := a.store.Scrub(ctx); err != nil {
+			return nil, fmt.Errorf("the person is forgotten, but copies stay in the database file until this succeeds tonight: %w", err)
+		}
 	}
 	if !known && gone.Requests+gone.Messages+gone.Mails == 0 {
 		return only(bad("no-customer", "address", address.Address)), nil
 	}
-	return only(good("customer-forgotten", "address", address.Address, "addresses", figure(gone.Addresses),
-		"requests", figure(gone.Requests), "messages", figure(gone.Messages), "mails", figure(gone.Mails))), nil
+	done := only(good("customer-forgotten", "address", address.Address, "addresses", figure(gone.Addresses),
+		"requests", figure(gone.Requests), "messages", figure(gone.Messages), "mails", figure(gone.Mails)))
+	if later {
+		done = append(done, good("forgotten-tonight"))
+	}
+	return done, nil
 }
+
+// scrubAtOnce is what Acts.scrubAtOnce usually is: a few seconds, in which no
+// mail is taken. A larger database is written anew at night, see housekeeping.
+const scrubAtOnce = 64 << 20
 
 // known reports whether somebody is a customer, or wrote to us or was written to.
 func (a *Acts) known(ctx context.Context, address mail.Address) (bool, error) {

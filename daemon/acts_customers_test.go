@@ -1,6 +1,9 @@
 package daemon
 
 import (
+	"database/sql"
+	"errors"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -87,4 +90,28 @@ func TestHeldMailOfOtherAddresses(t *testing.T) {
 	if e := n.entry(mail1.ID); e.Outcome != desk.Request || !slices.ContainsFunc(answer.Done, func(r ui.ActResult) bool { return r.Slug == "held-taken" }) {
 		t.Errorf("the mail from the other address is %s: %s", e.Outcome, slugs(answer))
 	}
+}
+
+// A held mail whose text is damaged keeps no other from being taken, nor the
+// housekeeping from its work.
+func TestDamagedHeldMail(t *testing.T) {
+	t.Parallel()
+	n := newHouse(t, "", "public_signup = false")
+	first := n.take(n.letter(taro, "Damaged"), "")
+	second := n.take(n.letter(taro, "Printer"), "")
+	n.close()
+	db, err := sql.Open("sqlite", filepath.Join(n.config().DataDir, DatabaseFile))
+	if err == nil {
+		_, err = db.Exec("DELETE FROM raw WHERE id = (SELECT min(id) FROM raw)")
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	n.desk = "public_signup = false\ncustomer_domains = [\"customer.test\"]"
+	n.open()
+	n.pass()
+	if a, b := n.entry(first.ID).Outcome, n.entry(second.ID).Outcome; a != desk.Held || b != desk.Request {
+		t.Errorf("the damaged mail is %s, the other one %s", a, b)
+	}
+	n.pass()
 }

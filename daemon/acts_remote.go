@@ -115,7 +115,12 @@ func leaveToOwner(dir, path string) error {
 func (d *daemon) newActs(desks []*desk.Settings) *Acts {
 	a := &Acts{
 		store: d.store, taker: &desk.Taker{Store: d.store, Signer: d.signer, Now: d.Now, Spool: d.spoolDir}, desks: desks, still: make(map[int64]bool), now: d.Now,
-		taken: d.taken, look: d.lookNow,
+		taken: d.taken, look: d.lookNow, scrubAtOnce: scrubAtOnce, dataDir: d.Config.DataDir, observers: make(map[string]*observer),
+	}
+	for _, r := range d.desks {
+		if r.collector != nil && r.collector.observer != nil {
+			a.observers[r.collector.shadow] = r.collector.observer
+		}
 	}
 	for i, s := range desks {
 		a.still[s.ID] = d.Config.Desks[i].Mode == config.ModeObserve

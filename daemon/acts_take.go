@@ -79,6 +79,7 @@ func (a *Acts) takeOne(ctx context.Context, id int64, quiet bool) (ui.ActResult,
 // them; no keys: of all whom the configuration lets in now.
 func (a *Acts) release(ctx context.Context, keys []string) (int, error) {
 	n := 0
+	var errs []error
 	for _, s := range a.desks {
 		if a.still[s.ID] {
 			continue
@@ -88,12 +89,9 @@ func (a *Acts) release(ctx context.Context, keys []string) (int, error) {
 			a.taken(true)
 			a.look(s.ID)
 		}
-		n += some
-		if err != nil {
-			return n, err
-		}
+		n, errs = n+some, append(errs, err)
 	}
-	return n, nil
+	return n, errors.Join(errs...)
 }
 
 // byHand answers, notes, resolves or reopens.
@@ -140,27 +138,27 @@ func (a *Acts) byHand(ctx context.Context, act ui.Act) ([]ui.ActResult, error) {
 	return done, nil
 }
 
-// agentOf is who acts: the agent with a name or address; for "" the assignee,
-// or the only agent there is.
+// agentOf is who acts: the agent whom a person calls so; for "" the assignee, or
+// the only agent there is.
 func agentOf(s *desk.Settings, request store.Request, named string) (mail.Address, ui.ActResult, bool) {
 	named = strings.TrimSpace(named)
 	var names []string
-	var found []mail.Address
 	for _, agent := range s.Agents {
 		name := agent.Name
 		if name == "" {
 			name = agent.Address
 		}
 		names = append(names, name)
-		if strings.EqualFold(agent.Name, named) || strings.EqualFold(agent.Address, named) {
-			found = append(found, agent)
-		}
 	}
 	list := strings.Join(names, ", ")
+	var found []mail.Address
+	if named != "" {
+		found = s.AgentsCalled(named)
+	}
 	switch {
 	case named != "" && len(found) == 1:
 		return found[0], ui.ActResult{}, true
-	case named != "" && len(found) > 1: // two of one name
+	case named != "" && len(found) > 1:
 		return mail.Address{}, bad("which-agent", "agents", strings.Join(addresses(found), ", ")), false
 	case named != "":
 		return mail.Address{}, bad("no-agent", "agent", named, "agents", list, "desk", s.Key), false

@@ -52,7 +52,7 @@ func (h *housekeeping) tell(ctx context.Context, event string, args map[string]s
 // tellFuse says that a fuse holds mail back.
 func (h *housekeeping) tellFuse(ctx context.Context) error {
 	now := h.now()
-	if h.admin.Address == "" || !h.notify.Fuse || now.Sub(h.record.Fuse) < fuseEvery {
+	if h.admin.Address == "" || !h.notify.Fuse || now.Sub(h.record.Fuse) < fuseEvery && !ahead(h.record.Fuse, now) {
 		return nil
 	}
 	for _, subject := range slices.Sorted(maps.Keys(h.fuses)) {
@@ -77,7 +77,7 @@ func (h *housekeeping) tellFuse(ctx context.Context) error {
 // tellQuarantine says which mails could not be taken since the last time.
 func (h *housekeeping) tellQuarantine(ctx context.Context) error {
 	now := h.now()
-	if h.admin.Address == "" || !h.notify.Quarantine || now.Sub(h.record.Quarantined) < quarantineEvery {
+	if h.admin.Address == "" || !h.notify.Quarantine || now.Sub(h.record.Quarantined) < quarantineEvery && !ahead(h.record.Quarantined, now) {
 		return nil
 	}
 	entries, err := h.store.Entries(ctx, store.EntryFilter{Outcome: desk.Quarantined, Limit: 10 * quarantineList})

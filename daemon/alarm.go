@@ -242,7 +242,7 @@ func (a *alarms) settle(ctx context.Context) (free bool, err error) {
 // news is another.
 func (a *alarms) waiting(ctx context.Context, line store.OutboxLine) (free bool, err error) {
 	i := slices.IndexFunc(a.parts, func(w watched) bool {
-		return strings.HasPrefix(w.subject, "relay") && slices.ContainsFunc(w.desks, func(r *runningDesk) bool { return r.settings.ID == a.record.Desk })
+		return strings.HasPrefix(w.subject, "relay") && slices.ContainsFunc(w.desks, func(r *runningDesk) bool { return r.settings.ID == a.record.Desk && !r.observes() })
 	})
 	h := store.Health{State: stateOff}
 	if i >= 0 {
@@ -297,11 +297,11 @@ func (a *alarms) mayTell() bool {
 }
 
 // relayFor finds a desk through whose relay mail goes out now: one of those
-// concerned where possible.
+// concerned where possible. A desk that observes sends nothing.
 func (a *alarms) relayFor(concerned []watched) *runningDesk {
 	for _, w := range slices.Concat(concerned, a.parts) {
 		for _, r := range w.desks {
-			if r.conf.Relay.Enabled && a.health.part(r.relay).State == stateOK && !broken(a.health.part(senderOf(r.settings.ID)).State) {
+			if r.conf.Relay.Enabled && !r.observes() && a.health.part(r.relay).State == stateOK && !broken(a.health.part(senderOf(r.settings.ID)).State) {
 				return r
 			}
 		}

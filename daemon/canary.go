@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"time"
 
-	"helpdesk/daemon/config"
 	"helpdesk/store"
 	"helpdesk/ui"
 )
@@ -40,7 +39,7 @@ func (d *daemon) newCanary(r *runningDesk, trials *Trials) *canary {
 
 // canary is the health subject of a desk's scheduled round trip, "" where there is none.
 func (d *runningDesk) canary() string {
-	if d.conf.Mailbox.Canary <= 0 || d.collector == nil || !d.conf.Relay.Enabled || d.conf.Mode == config.ModeObserve {
+	if d.conf.Mailbox.Canary <= 0 || d.collector == nil || !d.conf.Relay.Enabled || d.observes() {
 		return ""
 	}
 	return "canary:" + strconv.FormatInt(d.settings.ID, 10)

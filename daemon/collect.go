@@ -289,7 +289,9 @@ func (c *collector) round(ctx context.Context, s fetch.Session, box *store.Mailb
 		}
 	}
 	if !box.SkipDone {
-		return c.skipSome(ctx, s, box)
+		if err := c.skipSome(ctx, s, box); err != nil || !box.SkipDone {
+			return err
+		}
 	}
 	if err := c.settle(ctx, *box); err != nil {
 		return err

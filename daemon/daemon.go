@@ -98,6 +98,9 @@ type runningDesk struct {
 
 func (d *runningDesk) mailbox() string { return "mailbox:" + strconv.FormatInt(d.settings.ID, 10) }
 
+// observes reports whether the desk only observes: nothing is sent for it.
+func (d *runningDesk) observes() bool { return d.conf.Mode == config.ModeObserve }
+
 // Run runs the daemon until ctx ends, and returns when all of it has stopped.
 // The error says why it could not start.
 func Run(ctx context.Context, o Options) error {
@@ -185,7 +188,12 @@ func (d *daemon) prepare(ctx context.Context) error {
 			d.deliver = append(d.deliver, one)
 		}
 		one.desks[r.settings.ID] = r.settings
-		one.ids = append(one.ids, r.settings.ID)
+		if !r.observes() { // what waits since it was live goes on waiting
+			one.ids = append(one.ids, r.settings.ID)
+		}
+	}
+	if err := d.tidyObserved(); err != nil {
+		return err
 	}
 	d.alarms = d.newAlarms()
 	d.acts = d.newActs(d.settingsOfAll())
@@ -294,7 +302,7 @@ func (d *daemon) newCollector(r *runningDesk) *collector {
 		c.face = d.faces.add(r.conf.Name)
 	}
 	c.shadow = ObservePath(d.Config.DataDir, r.settings.ID)
-	if r.conf.Mode == config.ModeObserve {
+	if r.observes() {
 		c.observer = &observer{home: d.store}
 	}
 	return c

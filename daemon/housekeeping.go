@@ -36,8 +36,11 @@ type housekeeping struct {
 	log       *slog.Logger
 	queued    func() // wakes the relays
 	release   func(ctx context.Context, keys []string) (int, error)
+	scrub     func(ctx context.Context) error // of the store
 
-	released bool // see letIn
+	released bool                // see letIn
+	digested map[int64]time.Time // when digests of a desk were made last
+	wrong    time.Time           // since then the last weekly figures are of a later time, see weekly
 	record   houseRecord
 	kept     string // the record as the store has it
 }
@@ -67,6 +70,7 @@ func (d *daemon) newHousekeeping() *housekeeping {
 		desks: d.desks, retention: d.Config.Retention, notify: d.Config.Notify, zone: d.Now().Location(),
 		store: d.store, taker: d.acts.taker, signer: d.signer, health: d.health, alarms: d.alarms, fuses: d.fuses,
 		now: d.Now, wait: d.wait, log: d.Logger, queued: func() { d.taken(true) }, release: d.acts.release,
+		scrub: d.store.Scrub, digested: make(map[int64]time.Time),
 	}
 	if d.Config.Admin != "" {
 		h.admin = mail.Address{Address: d.Config.Admin}
@@ -97,7 +101,7 @@ func (h *housekeeping) run(ctx context.Context) error {
 func (h *housekeeping) pass(ctx context.Context) error {
 	errs := []error{h.letIn(ctx)}
 	for _, r := range h.desks {
-		if r.conf.Mode == config.ModeObserve {
+		if r.observes() {
 			continue // nothing is sent or changed
 		}
 		errs = append(errs, h.digests(ctx, r), h.reminders(ctx, r), h.close(ctx, r))
@@ -116,8 +120,10 @@ func (h *housekeeping) letIn(ctx context.Context) error {
 		return nil
 	}
 	n, err := h.release(ctx, nil)
-	if err != nil {
+	if store.Unavailable(err) || ctx.Err() != nil {
 		return fmt.Errorf("taking held mail: %w", err)
+	} else if err != nil {
+		h.log.Error("some held mail cannot be taken", "error", err) // nor at the next look
 	}
 	h.released = true
 	if n > 0 {
@@ -126,15 +132,22 @@ func (h *housekeeping) letIn(ctx context.Context) error {
 	return nil
 }
 
-// digests sends the notices of a desk together, of which the oldest waits long enough.
+// digests sends the notices of a desk together, of which the oldest waits long
+// enough. Mail that is held because too much of it came has no notice, and is
+// looked for as often.
 func (h *housekeeping) digests(ctx context.Context, r *runningDesk) error {
 	lines, err := h.store.DigestLines(ctx, r.settings.ID)
 	if err != nil {
 		return fmt.Errorf("reading notices for a digest: %w", err)
 	}
-	if len(lines) == 0 || h.now().Sub(lines[0].CreatedAt) < digestEvery {
+	now, since := h.now(), h.digested[r.settings.ID]
+	if len(lines) > 0 {
+		since = lines[0].CreatedAt
+	}
+	if waits := now.Sub(since); waits >= 0 && waits < digestEvery { // below 0 the clock was wrong
 		return nil
 	}
+	h.digested[r.settings.ID] = now
 	queued, err := h.taker.Digests(ctx, r.settings)
 	if queued {
 		h.queued()

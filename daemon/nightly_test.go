@@ -132,3 +132,24 @@ func TestForgetInALargeDatabase(t *testing.T) {
 		t.Errorf("in the night it was tried %d times, and is still wanted: %q %v", tries, wanted, err)
 	}
 }
+
+// A computer without a clock begins in the past and jumps to the present: no
+// weekly mail comes because of that.
+func TestClockThatBeginsInThePast(t *testing.T) {
+	t.Parallel()
+	n := newHouse(t, "", "")
+	n.pass()
+	n.until(n.now.Add(4*24*time.Hour), time.Hour, nil)
+	right, weekly := n.now, len(n.lines(desk.EventWeekly))
+	if weekly != 1 {
+		t.Fatalf("%d weekly mails", weekly)
+	}
+	n.now = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	n.restart()
+	n.until(n.now.Add(10*time.Minute), time.Minute, nil)
+	n.now = right
+	n.until(n.now.Add(24*time.Hour), time.Hour, nil)
+	if now := len(n.lines(desk.EventWeekly)); now != weekly {
+		t.Errorf("%d weekly mails more", now-weekly)
+	}
+}

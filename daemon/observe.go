@@ -35,6 +35,8 @@ type observer struct {
 	home *store.Store
 	seen Observation
 
+	making sync.Mutex // held while shadow is replaced
+
 	mu     sync.Mutex // the page reads shadow
 	shadow *store.Store
 }
@@ -65,6 +67,19 @@ func (o *observer) close(log *slog.Logger) {
 	if err := shadow.Close(); err != nil {
 		log.Error("closing what was observed", "error", err)
 	}
+}
+
+// replace begins an observation anew.
+func (o *observer) replace(ctx context.Context, path string, options store.Options, log *slog.Logger) (*store.Store, error) {
+	o.making.Lock()
+	defer o.making.Unlock()
+	o.close(log)
+	shadow, err := o.home.Shadow(ctx, path, options)
+	if err != nil {
+		return nil, err
+	}
+	o.set(shadow)
+	return shadow, nil
 }
 
 // home is the store of the program, also in observe mode.
@@ -113,12 +128,10 @@ func (c *collector) observeAnew(ctx context.Context, s fetch.Session) (store.Mai
 	if err != nil {
 		return real, err
 	}
-	o.close(c.log)
-	shadow, err := o.home.Shadow(ctx, c.shadow, store.Options{Now: c.now})
+	shadow, err := o.replace(ctx, c.shadow, store.Options{Now: c.now}, c.log)
 	if err != nil {
 		return real, fmt.Errorf("making the store for what is observed: %w", err)
 	}
-	o.set(shadow)
 	taker := *c.taker
 	taker.Store = shadow
 	c.store, c.taker = shadow, &taker
@@ -219,8 +232,13 @@ func (c *collector) tidyObserved(ctx context.Context) error {
 	if o, err := readObservation(ctx, c.store.View, c.desk.ID); err != nil || o != nil {
 		return err
 	}
+	return removeObserved(c.shadow)
+}
+
+// removeObserved removes a store of what was observed, which nobody has open.
+func removeObserved(path string) error {
 	for _, end := range []string{"", "-wal", "-shm"} {
-		if err := os.Remove(c.shadow + end); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(path + end); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("removing what was observed: %w", err)
 		}
 	}

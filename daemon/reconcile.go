@@ -72,7 +72,7 @@ func (c *collector) reconciliationDue(ctx context.Context, mailboxID int64) (boo
 			}
 		}
 	}
-	return c.reconciled.Before(lastAt(c.now(), nightHour)), nil
+	return c.reconciled.Before(lastAt(c.now(), nightHour)) || ahead(c.reconciled, c.now()), nil
 }
 
 // compare says which listed mails the ledger does not know, and of which known

@@ -93,7 +93,7 @@ func (t *trial) sendPlus(ctx context.Context, session *send.Session) {
 	ctx, cancel := context.WithTimeout(ctx, plusLimit)
 	defer cancel()
 	t.tell = func(ui.TestEvent) {} // the test is over, and went well
-	_ = session.Send(ctx, o) // it works without
+	_ = session.Send(ctx, o)       // it works without
 }
 
 // plusAgain is how long after a mail of sendPlus the next one follows.

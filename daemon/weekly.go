@@ -66,7 +66,15 @@ func lastMonday(now time.Time) time.Time {
 func (h *housekeeping) weekly(ctx context.Context) error {
 	now := h.now()
 	due := lastMonday(now.In(h.zone))
-	first := h.record.Weekly.IsZero() // figures begin with the first start
+	if !ahead(h.record.Weekly, now) {
+		h.wrong = time.Time{}
+	} else if h.wrong.IsZero() {
+		h.wrong = now
+	}
+	// Figures begin with the first start, and anew where the last ones were of a
+	// time that is not there yet: unless it is now that the clock is wrong, as
+	// that of a small computer that was just switched on.
+	first := h.record.Weekly.IsZero() || !h.wrong.IsZero() && now.Sub(h.wrong) >= 24*time.Hour
 	if !first && !h.record.Weekly.Before(due) {
 		return nil
 	}
