@@ -278,8 +278,12 @@ func TestRoundTripByPOP3(t *testing.T) {
 	if !strings.Contains(page, "nothing of it became a request") || strings.Contains(page, "failed") {
 		t.Fatalf("the page says:\n%s", page)
 	}
-	if m := o.inbox("support@mail.test", 1); m.Header.Get("Subject") != "Hello" || o.count("support@mail.test", "INBOX") != 1 {
-		t.Errorf("%d mails lie there, the first is %v", o.count("support@mail.test", "INBOX"), m.Header)
+	// The mail of the trip is gone; the one to the +tag lies there until the next look.
+	if m := o.inbox("support@mail.test", 1); m.Header.Get("Subject") != "Hello" {
+		t.Errorf("the first mail there is %v", m.Header)
+	}
+	if n := o.count("support@mail.test", "INBOX"); n > 2 || n == 2 && !strings.Contains(o.inbox("support@mail.test", 2).Header.Get("To"), "support+") {
+		t.Errorf("%d mails lie there", n)
 	}
 	if n := strings.Count(page, "Connect</span>"); n != 2 {
 		t.Errorf("the page tells of %d connections, want the mailbox's and the relay's: looks for the mail are no stages", n)
