@@ -249,7 +249,8 @@ func (a *Acts) forgetCustomer(ctx context.Context, act ui.Act) ([]ui.ActResult, 
 // mail is taken. A larger database is written anew at night, see housekeeping.
 const scrubAtOnce = 64 << 20
 
-// known reports whether somebody is a customer, or wrote to us or was written to.
+// known reports whether somebody is a customer, wrote to us, was written to, or
+// stands in the requests of others.
 func (a *Acts) known(ctx context.Context, address mail.Address) (bool, error) {
 	if _, err := a.store.Customer(ctx, address.Key()); !errors.Is(err, store.ErrNotFound) {
 		return err == nil, err
@@ -259,5 +260,9 @@ func (a *Acts) known(ctx context.Context, address mail.Address) (bool, error) {
 		return err == nil, err
 	}
 	lines, err := a.store.Outbox(ctx, store.OutboxFilter{To: address.Key(), Limit: 1})
-	return len(lines) > 0, err
+	if err != nil || len(lines) > 0 {
+		return err == nil, err
+	}
+	traces, err := a.store.TracesOf(ctx, []string{address.Key()})
+	return len(traces.Messages)+len(traces.Copies)+len(traces.Blocked) > 0, err
 }

@@ -27,6 +27,23 @@ type Address struct {
 // is somebody else's address.
 func (a Address) Key() string { return strings.Map(lower, strings.TrimSpace(a.Address)) }
 
+// GmailKey is Key, and one for all spellings of an address that are one at
+// Gmail: with dots, with googlemail.com. Addresses elsewhere stay as they are.
+// What is behind a + stays too: it can lead to a folder, and so to a desk, of its own.
+func (a Address) GmailKey() string {
+	key := a.Key()
+	local, domain, _ := strings.Cut(key, "@")
+	if domain != "gmail.com" && domain != "googlemail.com" {
+		return key
+	}
+	local, tag, found := strings.Cut(local, "+")
+	local = strings.ReplaceAll(local, ".", "")
+	if found {
+		local += "+" + tag
+	}
+	return local + "@gmail.com"
+}
+
 func lower(r rune) rune {
 	if l := unicode.ToLower(r); r < utf8.RuneSelf || l >= utf8.RuneSelf {
 		return l

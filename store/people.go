@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -195,4 +196,40 @@ func (t *Tx) MergeCustomers(address, into string) (err error) {
 	}
 	_, err = t.exec("UPDATE customers SET person = ? WHERE id IN "+personOf, to, from, from)
 	return err
+}
+
+// Traces is what is kept of a person beside their own requests, the ledger and
+// the outbox.
+type Traces struct {
+	Messages []Message // that they wrote in requests of others, oldest first
+	Copies   []string  // keys of the requests of others in which they take part
+	Blocked  []string  // keys of the desks whose agents called their mail spam
+}
+
+// TracesOf finds the traces of a person by all their addresses (keys). It reads
+// whole tables: it does not rely on the ledger, whose lines expire.
+func (v *View) TracesOf(ctx context.Context, keys []string) (t Traces, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("reading what is kept of a person: %w", err)
+		}
+	}()
+	wanted, err := jsonList(slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return key == "" }))
+	if err != nil {
+		return t, err
+	}
+	t.Messages, err = list(ctx, v, scanMessage, messageColumns+`WHERE lower(trim(from_address)) IN (SELECT value FROM json_each(?1))
+		AND request_id NOT IN (SELECT r.id FROM requests r WHERE r.requester_id <> 0
+			AND r.requester_id IN (SELECT id FROM addresses WHERE key IN (SELECT value FROM json_each(?1)))) ORDER BY id`+wholeTable, wanted)
+	if err != nil {
+		return t, err
+	}
+	t.Copies, err = list(ctx, v, (*row).text, `SELECT DISTINCT r.key FROM participants p CROSS JOIN requests r ON r.id = p.request_id
+		WHERE p.key IN (SELECT value FROM json_each(?)) AND p.role <> 'requester' ORDER BY r.id`+wholeTable, wanted)
+	if err != nil {
+		return t, err
+	}
+	t.Blocked, err = list(ctx, v, (*row).text, `SELECT DISTINCT d.key FROM blocked b CROSS JOIN desks d ON d.id = b.desk_id
+		WHERE b.key IN (SELECT value FROM json_each(?)) ORDER BY d.key`+wholeTable, wanted)
+	return t, err
 }

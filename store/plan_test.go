@@ -105,6 +105,7 @@ func TestQueryPlans(t *testing.T) {
 		"RequestsWaiting":  func(v *View) error { _, err := v.RequestsWaiting(ctx, 1, now, 10); return err },
 		"ResolvedSince":    func(v *View) error { _, err := v.ResolvedSince(ctx, 1, now); return err },
 		"RequestsOf":       func(v *View) error { _, err := v.RequestsOf(ctx, []string{"a@x", "b@x"}); return err },
+		"TracesOf":         func(v *View) error { _, err := v.TracesOf(ctx, []string{"a@x", "b@x"}); return err },
 		"Wanted":           func(v *View) error { _, _, err := v.Wanted(ctx, 1, 77); return err },
 		"WantedEntry":      func(v *View) error { _, _, err := v.WantedEntry(ctx, 1); return err },
 		"MoveOf":           func(v *View) error { _, err := v.MoveOf(ctx, 1); return absent(err) },

@@ -166,9 +166,10 @@ func TestStatusAsksAboutObservedMail(t *testing.T) {
 	o.withActs()
 	o.status.Desks[0].Observed = &Observed{Mails: 7, Asked: true}
 	o.status.Desks[1].Import = &Progress{Done: 1200, Total: 5000}
-	o.status.Ledger.Held = 3
+	o.status.Ledger.Held, o.status.Ledger.ReconciledAt = 3, o.now.Add(-2*time.Hour)
+	compared := "Compared with the mailbox " + o.server.words.When(o.status.Ledger.ReconciledAt, o.now) + ": 0 unaccounted."
 	body := o.get("/").Body.String()
-	for _, want := range []string{`name="choice" value="leave"`, `name="choice" value="import"`, `name="choice" value="take"`, "7 mails", `<progress value="1200" max="5000">`, "1,200 of 5,000", "3 mails are held"} {
+	for _, want := range []string{`name="choice" value="leave"`, `name="choice" value="import"`, `name="choice" value="take"`, "7 mails", `<progress value="1200" max="5000">`, "1,200 of 5,000", "3 mails are held", compared} {
 		if !strings.Contains(body, want) {
 			t.Errorf("%q is missing", want)
 		}

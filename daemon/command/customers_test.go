@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
@@ -208,6 +209,37 @@ func TestCustomersExport(t *testing.T) {
 		t.Error(errs)
 	}
 	f.call(exitUse, "customers", "export", "nobody")
+}
+
+// What is kept of a person is found when the ledger has forgotten their mails,
+// also of one who never wrote and was only in copy.
+func TestCustomersWithoutLedger(t *testing.T) {
+	f := newFilled(t, "en")
+	fillPerson(f)
+	f.write(func(tx *store.Tx) error {
+		other, err := tx.RequestByKey(t.Context(), "SUP-2")
+		if err != nil {
+			return err
+		}
+		if err := tx.AddParticipant(other.ID, store.Participant{Address: mail.Address{Address: "Hanako@customer.test"}, Role: store.RoleCC}); err != nil {
+			return err
+		}
+		if err := tx.Block(f.desk["SAL"], "taro@home.test", other.ID, f.now); err != nil {
+			return err
+		}
+		_, err = tx.ExpireLedger(t.Context(), f.now.Add(time.Hour), 100)
+		return err
+	})
+	out, _ := f.call(0, "customers", "export", "taro@customer.test")
+	wantAll(t, out, "I saw it too", `"request": "SUP-2"`, "\"blocked\": [\n    \"SAL\"\n  ]", `"copies": []`, `"ledger": []`)
+	wantNone(t, out, "Paper jam")
+	out, _ = f.call(0, "customers", "export", "hanako@customer.test")
+	wantAll(t, out, "\"copies\": [\n    \"SUP-2\"\n  ]", `"messages_in_other_requests": []`)
+	f.call(0, "customers", "forget", "hanako@customer.test", "--yes")
+	f.call(exitFailed, "customers", "export", "hanako@customer.test")
+	if out, _ := f.call(0, "show", "SUP-2", "--json"); strings.Contains(strings.ToLower(out), "hanako") {
+		t.Error(out)
+	}
 }
 
 func TestCustomersForget(t *testing.T) {

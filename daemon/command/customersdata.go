@@ -22,8 +22,10 @@ type personData struct {
 	ExportedAt time.Time      `json:"exported_at"`
 	Requests   []*shown       `json:"requests"` // theirs, with the conversations
 	Elsewhere  []elsewhere    `json:"messages_in_other_requests"`
-	Ledger     []store.Entry  `json:"ledger"` // their mails
-	Sent       []sentMail     `json:"sent"`   // mails to them
+	Copies     []string       `json:"copies"`  // keys of the requests of others in which they take part
+	Blocked    []string       `json:"blocked"` // keys of the desks that called their mail spam
+	Ledger     []store.Entry  `json:"ledger"`  // their mails
+	Sent       []sentMail     `json:"sent"`    // mails to them
 }
 
 // elsewhere is a message of a person in a request of somebody else.
@@ -52,7 +54,7 @@ const pageSize = 500
 func readPerson(ctx context.Context, s *store.Store, words ui.Words, address string) (*personData, error) {
 	p := &personData{
 		Address: address, ExportedAt: time.Now().UTC().Truncate(time.Second), Addresses: []customerJSON{}, Requests: []*shown{},
-		Elsewhere: []elsewhere{}, Ledger: []store.Entry{}, Sent: []sentMail{},
+		Elsewhere: []elsewhere{}, Copies: []string{}, Blocked: []string{}, Ledger: []store.Entry{}, Sent: []sentMail{},
 	}
 	keys, err := s.PersonKeys(ctx, address)
 	if err != nil {
@@ -120,35 +122,29 @@ func (p *personData) mails(ctx context.Context, s *store.Store, words ui.Words, 
 	}
 }
 
-// others adds what the person wrote in requests of others: their mails led
-// there.
+// others adds what is kept of the person in requests of others and by desks.
 func (p *personData) others(ctx context.Context, s *store.Store, keys []string) error {
-	var seen []int64
-	for _, r := range p.Requests {
-		seen = append(seen, r.ID)
+	traces, err := s.TracesOf(ctx, keys)
+	if err != nil {
+		return err
 	}
-	for _, e := range p.Ledger {
-		if e.RequestID == 0 || slices.Contains(seen, e.RequestID) {
-			continue
-		}
-		seen = append(seen, e.RequestID)
-		messages, err := s.Messages(ctx, e.RequestID)
+	p.Copies, p.Blocked = append(p.Copies, traces.Copies...), append(p.Blocked, traces.Blocked...)
+	for _, m := range traces.Messages {
+		key, err := requestKey(ctx, s, m.RequestID)
 		if err != nil {
-			return fmt.Errorf("reading the messages of %s: %w", e.Request, err)
+			return fmt.Errorf("reading request %d: %w", m.RequestID, err)
 		}
-		for _, m := range messages {
-			if slices.Contains(keys, m.From.Key()) {
-				p.Elsewhere = append(p.Elsewhere, elsewhere{e.Request, m})
-			}
-		}
+		p.Elsewhere = append(p.Elsewhere, elsewhere{key, m})
 	}
 	return nil
 }
 
 // nothing reports whether nothing at all is known of the person.
 func (p *personData) nothing() bool {
-	known := slices.ContainsFunc(p.Addresses, func(c customerJSON) bool { return c.First != nil || len(c.Desks) > 0 || c.Name != "" })
-	return !known && len(p.Requests)+len(p.Ledger)+len(p.Sent) == 0
+	known := slices.ContainsFunc(p.Addresses, func(c customerJSON) bool {
+		return c.First != nil || len(c.Desks) > 0 || c.Name != "" || c.Suspended != ""
+	})
+	return !known && len(p.Requests)+len(p.Elsewhere)+len(p.Copies)+len(p.Blocked)+len(p.Ledger)+len(p.Sent) == 0
 }
 
 func (e *env) customersExportCommand() *cobra.Command {

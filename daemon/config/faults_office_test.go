@@ -40,7 +40,7 @@ func officeRows() []row {
 			`22: `+support+`block[2]: this must be text between double quotes. Write block[2] = "5".`,
 			`22: `+support+`block[1]: "a b" is neither an e-mail address nor a domain. Write an address, as "name@example.com", or a domain, as "example.com"; domains below it are included.`),
 		inDesk("allow = [\"B.example\"]\nblock = [\"b.example\"]", `23: warning: `+support+`block[1]: "b.example" is in allow and in block; it is blocked. Delete it from one of the two.`),
-		inDesk(`block = ["example.com"]`, `22: warning: `+support+`block[1]: "example.com" blocks the agent aki@example.com, so that their answers are not taken. Delete it, or add "aki@example.com" to allow.`),
+		inDesk(`block = ["example.com"]`, `22: warning: `+support+`block[1]: "example.com" is the agent aki@example.com too: their answers to notifications are taken all the same, other mail of theirs is not. Delete it, or add "aki@example.com" to allow.`),
 		inDesk("block = [\"example.com\"]\nallow = [\"Aki@example.com\"]"),
 		inDesk(`block = ["le.com"]`),
 

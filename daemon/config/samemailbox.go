@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"helpdesk/mail"
 	"helpdesk/mail/provider"
 )
 
@@ -98,29 +99,12 @@ func userOf(m *Mailbox) string {
 	if serverOf(m) != "imap.gmail.com" {
 		return user
 	}
-	local, domain, found := strings.Cut(gmailKey(user), "@")
+	local, domain, found := strings.Cut(mail.Address{Address: user}.GmailKey(), "@")
 	local, _, _ = strings.Cut(local, "+")
 	if !found { // "support" alone is support@gmail.com
 		return strings.ReplaceAll(local, ".", "") + "@gmail.com"
 	}
 	return local + "@" + domain
-}
-
-// gmailKey is one spelling for all spellings of an address at Gmail: with
-// googlemail.com, with dots. Addresses elsewhere stay as they are. What is
-// behind a + stays too: it can lead to a folder, and so to a desk, of its own.
-func gmailKey(address string) string {
-	address = addressKey(address)
-	local, domain, _ := strings.Cut(address, "@")
-	if domain != "gmail.com" && domain != "googlemail.com" {
-		return address
-	}
-	before, tag, found := strings.Cut(local, "+")
-	local = strings.ReplaceAll(before, ".", "")
-	if found {
-		local += "+" + tag
-	}
-	return local + "@gmail.com"
 }
 
 func domainOf(address string) string { return address[strings.LastIndexByte(address, '@')+1:] }

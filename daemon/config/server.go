@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"helpdesk/mail"
 )
 
 // passwordAuth and tokenAuth are the values of Server.Auth beside auto: ways of
@@ -156,13 +158,13 @@ func (v *validator) addresses() {
 			if j > 0 {
 				key = index(deskKey(i, "aliases"), j)
 			}
-			first, taken := owners[gmailKey(a)]
+			first, taken := owners[mail.Address{Address: a}.GmailKey()]
 			switch {
 			case k == "":
 			case own[k]:
 				v.fault(key, a, "address-repeated")
 			case !taken:
-				owners[gmailKey(a)] = claim{i, a}
+				owners[mail.Address{Address: a}.GmailKey()] = claim{i, a}
 			case first.desk == i: // another spelling of its own
 			case addressKey(first.written) == k:
 				v.fault(key, a, "address-taken", "first", nameOf(&v.c.Desks[first.desk]), "second", nameOf(d))

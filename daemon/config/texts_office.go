@@ -30,8 +30,8 @@ func officePhrase(code string) (p phrase, ok bool) {
 		}, true
 	case "agent-blocked":
 		return phrase{
-			`"{value}" blocks the agent {agent}, so that their answers are not taken.`, `Delete it, or add "{agent}" to allow.`,
-			`"{value}" により担当者 {agent} のメールも拒否され、回答が受け付けられません。`, `削除するか、allow に "{agent}" を追加してください。`,
+			`"{value}" is the agent {agent} too: their answers to notifications are taken all the same, other mail of theirs is not.`, `Delete it, or add "{agent}" to allow.`,
+			`"{value}" は担当者 {agent} にも当てはまります。通知への返信は受け付けますが、その他のメールは拒否されます。`, `削除するか、allow に "{agent}" を追加してください。`,
 		}, true
 	case "bad-hours":
 		return phrase{

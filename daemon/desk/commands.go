@@ -76,7 +76,8 @@ func (p *plan) failed() bool {
 
 // silent reports whether nothing of what the agent wrote is for the customer.
 func (p *plan) silent() bool {
-	return p.note || p.spam || p.request.Spam && p.state == store.StateOpen
+	spam := p.request.Spam || p.merge != nil && p.merge.Spam
+	return p.note || p.spam || spam && p.state == store.StateOpen
 }
 
 // bad are the results that an agent must be told.
@@ -98,26 +99,26 @@ func (p *plan) result(bad bool, slug string, pairs []string) {
 func (p *plan) check(ctx context.Context, c Command) error {
 	arg := strings.TrimSpace(c.Arg)
 	switch c.Name {
-	case "note":
+	case CommandNote:
 		p.note = true
-	case "help":
+	case CommandHelp:
 		p.help = true
-	case "resolve":
+	case CommandResolve:
 		p.checkState(store.StateResolved, "resolved")
-	case "reopen":
+	case CommandReopen:
 		p.checkState(store.StateOpen, "reopened")
-	case "spam":
+	case CommandSpam:
 		p.checkSpam()
-	case "assign":
+	case CommandAssign:
 		p.checkAssign(arg)
-	case "priority":
+	case CommandPriority:
 		p.checkField(FieldPriority, arg)
-	case "set":
+	case CommandSet:
 		name, value, _ := strings.Cut(strings.ReplaceAll(arg, "：", ":"), ":")
 		p.checkField(strings.TrimSpace(name), strings.TrimSpace(value))
-	case "merge":
+	case CommandMerge:
 		return p.checkMerge(ctx, arg)
-	case "mine":
+	case CommandMine:
 		return p.checkMine(ctx)
 	default:
 		if straysNote(c.Name) {
@@ -303,7 +304,7 @@ func (p *plan) field(name string) *Field {
 	return &f
 }
 
-// prioritiesJa are words for our own priorities.
+// priorityJa is our own priority that a Japanese word means; any other word stays as it is.
 func priorityJa(word string) string {
 	switch word {
 	case "低", "低い":

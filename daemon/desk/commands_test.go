@@ -183,6 +183,27 @@ func TestFieldsBeginWithDefaults(t *testing.T) {
 	}
 }
 
+// A notice names the fields that somebody set, the priority also where the
+// request type does not list it, and none that are as every request begins.
+func TestFieldsInNotices(t *testing.T) {
+	for name, own := range map[string][]Field{"priority listed": {{Name: FieldPriority}, {Name: "Floor"}}, "nothing listed": nil} {
+		b := newBench(t, "")
+		b.desk.Type.Fields = own
+		b.take(posted("Taro <taro@customer.test>", "1@c", "", "It is broken."))
+		notice := b.line(EventNew, "aki@example.com")
+		if o, _, _ := b.render(notice); strings.Contains(o.Text, "priority:") {
+			t.Errorf("%s: the notice of a new request names a priority that nobody set:\n%s", name, o.Text)
+		}
+		b.answers("aki@example.com", notice, "#priority high\n#assign ben")
+		for language, want := range map[string]string{"en": "\npriority: high\n", "ja": "\n優先度: 高\n"} {
+			b.desk.Language = language
+			if o, _, _ := b.render(b.line(EventAssigned, "ben@example.com")); !strings.Contains(o.Text, want) {
+				t.Errorf("%s: the notice does not name the priority %q:\n%s", name, want, o.Text)
+			}
+		}
+	}
+}
+
 // What an agent calls spam is resolved, its sender blocked, until it is reopened.
 func TestSpamAndBack(t *testing.T) {
 	b, notice := asked(t)

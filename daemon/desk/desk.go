@@ -1,7 +1,10 @@
 // Package desk says what becomes of a mail. Decide is a pure function from
 // what is known about a mail (Facts) to a Decision; Take gathers the facts,
 // carries the decisions out and queues the notices, all in one transaction
-// for a batch; Render writes a queued notice as a mail when it is sent.
+// for a batch; Render writes a queued notice as a mail when it is sent. What
+// comes by no mail goes the same way: ByHand does what an agent wants on the
+// page or by a command, TakeAgain and Release take what was set aside, and
+// Digests, Remind and Close do what the clock brings.
 //
 // The network is in none of them. Rules are tried in the order of the list in
 // decide.go; the first that fits decides.
@@ -105,12 +108,13 @@ func (s *Settings) AgentsCalled(who string) []mail.Address {
 }
 
 // Ours reports whether an address is a desk's own, this one's or another's,
-// whatever stands behind a + in it: the token of a request may.
+// however it is spelt and whatever stands behind a + in it: the token of a
+// request may.
 func (s *Settings) Ours(a mail.Address) bool {
-	key := a.Key()
+	key := a.GmailKey()
 	untagged, _ := withoutTag(a)
 	is := func(own string) bool {
-		own = mail.Address{Address: own}.Key()
+		own = mail.Address{Address: own}.GmailKey()
 		return own != "" && (own == key || own == untagged)
 	}
 	return is(s.Address) || is(s.Sender.Address) || is(s.ReplyTo.Address) || slices.ContainsFunc(s.Aliases, is) || slices.ContainsFunc(s.Others, is)

@@ -198,6 +198,24 @@ func TestSuspendedAgentAnswers(t *testing.T) {
 	}
 }
 
+// What an agent writes beside #reopen of spam is for nobody, also where the
+// spam is what the request becomes part of: it is not said to be an answer.
+func TestMergeIntoSpamAndReopen(t *testing.T) {
+	b, first := asked(t)
+	b.take(posted("jiro@customer.test", "2@c", "", "Mine too."))
+	b.answers("aki@example.com", first, "#spam")
+	var second store.OutboxLine
+	for _, l := range b.lines() {
+		if l.Event == EventNew && l.Request == "SUP-2" && l.To.Address == "aki@example.com" {
+			second = l
+		}
+	}
+	entry := b.answers("aki@example.com", second, "It was none.\n#merge SUP-1\n#reopen")
+	if r := b.request("SUP-1"); entry.Outcome != Note || r.Spam || r.State != store.StateOpen {
+		t.Errorf("it became %s by %s (%v); SUP-1 is %s, spam %v", entry.Outcome, entry.Rule, entry.ReasonArgs, r.State, r.Spam)
+	}
+}
+
 // A request that another one becomes part of keeps its fields, but for those
 // that are set beside it.
 func TestMergeKeepsTheFields(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -158,7 +159,7 @@ func (l *draft) toCustomer(ctx context.Context) error {
 	if l.s.ReplyTo.Address != "" {
 		return nil // what a person configured goes first
 	}
-	plus, _, err := l.Store.Meta(ctx, "plus:"+itoa(l.s.ID))
+	plus, _, err := l.Store.Meta(ctx, PlusKey(l.s.ID))
 	if err != nil {
 		return fmt.Errorf("looking up whether mail to +addresses arrives: %w", err)
 	}
@@ -311,19 +312,42 @@ func agentName(s *Settings, address string) string {
 	return address
 }
 
-// fields are the values that say more than that nobody set them.
+// fields are the values that say more than that nobody set them: those of the
+// request type, and the priority, which every request can have.
 func (l *draft) fields() []fieldValue {
-	var list []fieldValue
+	var names []string
 	for _, f := range l.s.Type.Fields {
-		if v := l.request.Fields[f.Name]; v != "" && v != f.Default {
-			name := f.Name
-			if name == FieldPriority && l.language == "ja" {
-				name = "優先度"
-			}
-			list = append(list, fieldValue{name, v})
+		names = append(names, f.Name)
+	}
+	if !slices.Contains(names, FieldPriority) {
+		names = append(names, FieldPriority)
+	}
+	begins := l.s.Type.defaults()
+	var list []fieldValue
+	for _, name := range names {
+		v := l.request.Fields[name]
+		if v == "" || v == begins[name] {
+			continue
 		}
+		if name == FieldPriority && l.language == "ja" {
+			name, v = "優先度", inJapanese(v)
+		}
+		list = append(list, fieldValue{name, v})
 	}
 	return list
+}
+
+// inJapanese is the word for one of our own priorities; a desk's own stay as they are.
+func inJapanese(priority string) string {
+	switch priority {
+	case "low":
+		return "低"
+	case "normal":
+		return "普通"
+	case "high":
+		return "高"
+	}
+	return priority
 }
 
 // clock writes a time as the clock on the wall shows it.

@@ -102,3 +102,27 @@ func TestTwoDesks(t *testing.T) {
 		}
 	}
 }
+
+// Whoever answers, who asks stays the same: somebody in copy, a colleague to
+// whom our mail was passed on, another address of the same person, an agent.
+func TestRequesterStays(t *testing.T) {
+	b := newBench(t, "")
+	b.take(posted("Taro <taro@customer.test>", "1@c", "Cc: hanako@customer.test", "It is broken."))
+	received, notice := b.line(EventReceived, "taro@customer.test"), b.line(EventNew, "aki@example.com")
+	if err := b.taker.Store.Write(t.Context(), func(tx *store.Tx) error {
+		return tx.MergeCustomers("taro@home.test", "taro@customer.test")
+	}); err != nil {
+		t.Fatal(err)
+	}
+	b.take(
+		posted("hanako@customer.test", "2@c", "In-Reply-To: <1@c>", "Here too."),
+		posted("jiro@customer.test", "3@c", "In-Reply-To: <"+received.MessageID+">", "And here."),
+		posted("Taro <taro@home.test>", "4@c", "In-Reply-To: <1@c>", "I am at home now."),
+	)
+	b.answers("aki@example.com", notice, "Try again.")
+	request := b.request("SUP-1")
+	messages, err := b.taker.Store.Messages(t.Context(), request.ID)
+	if err != nil || len(messages) != 5 || request.Requester.Address != "taro@customer.test" {
+		t.Errorf("%d messages in it (%v), asked by %v", len(messages), err, request.Requester)
+	}
+}

@@ -193,6 +193,61 @@ func TestStormOfOneSender(t *testing.T) {
 	}
 }
 
+// The desk of another product, which answers each mail and names itself a
+// program nowhere, is silent after one answer of ours where its answers show to
+// what they answer, and after five where they show nothing.
+func TestOtherProductsDesk(t *testing.T) {
+	const other = "help@other.test"
+	for name, c := range map[string]struct {
+		answer        func(m *mail.Message) string // its header to a mail of ours
+		ours, reopens int
+	}{
+		"with our Message-ID": {func(m *mail.Message) string {
+			return "Subject: [#7] We have your request\nIn-Reply-To: <" + m.MessageID + ">"
+		}, 1, 1},
+		"with our subject": {func(m *mail.Message) string { return "Subject: [#7] Received: " + m.Subject }, 1, 1},
+		"with nothing":     {func(*mail.Message) string { return "Subject: [#7] We have your request" }, 5, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, "")
+			answered, mails := 0, 1
+			exchange := func() { // until nobody has anything to answer
+				for {
+					var to []store.OutboxLine
+					for _, l := range b.lines() {
+						if l.To.Address == other {
+							to = append(to, l)
+						}
+					}
+					if len(to) == answered {
+						return
+					}
+					if answered > 20 {
+						t.Fatalf("they do not stop: %v", b.tally())
+					}
+					for _, l := range to[answered:] {
+						_, _, m := b.render(l)
+						answered++
+						mails++
+						b.take(fmt.Sprintf("From: Help <%s>\nTo: support@example.com\n%s\nMessage-ID: <%d@other.test>\n\nThank you, mail %[3]d.\n", other, c.answer(m), mails))
+					}
+				}
+			}
+			b.take(posted(other, "1@other.test", "", "We ask you something."))
+			exchange()
+			if answered != c.ours || mails != c.ours+1 {
+				t.Errorf("%d mails of ours and %d of theirs, want %d and %d", answered, mails, c.ours, c.ours+1)
+			}
+			b.now = b.now.Add(2 * time.Hour)
+			b.answers("aki@example.com", b.line(EventNew, "aki@example.com"), "#resolve")
+			exchange()
+			if n := b.tally()["reopened "+other+" waiting"]; n != c.reopens || answered > 10 {
+				t.Errorf("after it is resolved: %d mails of ours, %d because it was opened again, want at most 10 and %d", answered, n, c.reopens)
+			}
+		})
+	}
+}
+
 // A storm within a conversation is held as well; an agent with proof is not.
 func TestStormInAConversation(t *testing.T) {
 	b, notice := asked(t)

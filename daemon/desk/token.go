@@ -154,13 +154,18 @@ func (s *Signer) OwnPlus(deskID int64, value string) (sent time.Time, ok bool) {
 
 // AddressToken is what stands behind the + of a desk's address in the Reply-To
 // of customers' mail about a request: whoever answers there has our mail, even
-// where their mail program leaves out the Message-ID. It has at most 29
-// characters, the local part of an address at most 64 (RFC 5321 section
-// 4.5.3.1.1), and no sign that a mail server may take for a separator of its own.
+// where their mail program leaves out the Message-ID. It has no sign that a
+// mail server may take for a separator of its own.
 func (s *Signer) AddressToken(requestID int64) string {
 	id := strconv.FormatInt(requestID, 36)
 	return s.sign("address", id) + id // 80 bits, and in either case of the letters
 }
+
+// Longest values, in characters.
+const (
+	maxAddressToken = 16 + 13 // signature, and an int64 in base 36
+	maxLocalPart    = 64      // of an address: RFC 5321 section 4.5.3.1.1
+)
 
 // PlusAddress is a desk's address with the token of a request in it, as
 // support+TOKEN@example.com.
@@ -176,7 +181,7 @@ func (s *Signer) ReadAddress(a mail.Address, set *Settings) (requestID int64, ok
 	own, tag := withoutTag(a)
 	const signature = 16 // characters of 80 bits
 	if len(tag) <= signature || !slices.ContainsFunc(append([]string{set.Address, set.Sender.Address}, set.Aliases...), func(o string) bool {
-		return own == mail.Address{Address: o}.Key()
+		return own == mail.Address{Address: o}.GmailKey()
 	}) {
 		return 0, false
 	}
@@ -185,10 +190,10 @@ func (s *Signer) ReadAddress(a mail.Address, set *Settings) (requestID int64, ok
 	return requestID, err == nil && equal(tag[:signature], s.sign("address", id))
 }
 
-// withoutTag is the key of an address without what stands behind the first +
+// withoutTag is the GmailKey of an address without what stands behind the first +
 // of its local part, and that.
 func withoutTag(a mail.Address) (key, tag string) {
-	local, domain, _ := strings.Cut(a.Key(), "@")
+	local, domain, _ := strings.Cut(a.GmailKey(), "@")
 	local, tag, _ = strings.Cut(local, "+")
 	return local + "@" + domain, tag
 }

@@ -103,6 +103,30 @@ func TestAddressTokens(t *testing.T) {
 	}
 }
 
+// A desk at Gmail is reached by all spellings of its address; none of them
+// becomes a participant.
+func TestOursAtGmail(t *testing.T) {
+	b := newBench(t, "")
+	b.desk.Address, b.desk.Sender, b.desk.Aliases = "help.desk@gmail.com", mail.Address{Address: "help.desk@gmail.com"}, []string{"support@example.com"}
+	token := b.taker.Signer.AddressToken(7)
+	for address, want := range map[string]bool{
+		"helpdesk@gmail.com": true, "Help.Desk@googlemail.com": true, "h.elpdesk+" + token + "@gmail.com": true,
+		"helpdesk@example.com": false, "sup.port@example.com": false, "helpdesks@gmail.com": false,
+	} {
+		if b.desk.Ours(mail.Address{Address: address}) != want {
+			t.Errorf("%s is ours: %v", address, !want)
+		}
+	}
+	if id, ok := b.taker.Signer.ReadAddress(mail.Address{Address: "helpdesk+" + token + "@googlemail.com"}, b.desk); !ok || id != 7 {
+		t.Errorf("the token in another spelling is of %d, %v", id, ok)
+	}
+	b.take(posted("taro@customer.test", "1@c", "Cc: helpdesk@gmail.com, hanako@customer.test", "Hello"))
+	people, err := b.taker.Store.Participants(t.Context(), b.request("SUP-1").ID)
+	if err != nil || len(people) != 2 {
+		t.Errorf("participants are %v (%v)", people, err)
+	}
+}
+
 // The two mails of a round trip are told from each other and from those of another desk.
 func TestRoundTripMarks(t *testing.T) {
 	s, err := NewSigner([]byte("0123456789abcdef0123456789abcdef"))

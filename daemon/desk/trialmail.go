@@ -25,10 +25,10 @@ const plusWord = "hdprobe"
 
 // PlusMail writes a second mail of a round trip, to the desk's address with a
 // word behind a +: where it arrives, the tokens of requests can stand there. It
-// is nil for an address that has a + already.
+// is nil for an address that has a + already, or no room for a token.
 func PlusMail(s *Settings, signer *Signer, now time.Time) (*mail.Outgoing, error) {
 	local, domain, _ := strings.Cut(s.Address, "@")
-	if strings.Contains(local, "+") {
+	if strings.Contains(local, "+") || len(local)+len("+")+maxAddressToken > maxLocalPart {
 		return nil, nil
 	}
 	return trialMail("probe", s, local+"+"+plusWord+"@"+domain, now, func(id string) string { return signer.Plus(s.ID, id, now) })

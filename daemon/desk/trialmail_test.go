@@ -56,6 +56,25 @@ func TestProbeBecomesNothing(t *testing.T) {
 	}
 }
 
+// No mail is sent to try a +address that a token has no room in.
+func TestPlusMailHasRoom(t *testing.T) {
+	b := newBench(t, "")
+	for address, want := range map[string]bool{
+		"support@example.com": true, "office+support@example.com": false,
+		strings.Repeat("a", 34) + "@example.com": true, strings.Repeat("a", 35) + "@example.com": false,
+	} {
+		b.desk.Address = address
+		o, err := PlusMail(b.desk, b.taker.Signer, b.now)
+		if err != nil || (o != nil) != want {
+			t.Errorf("%s: a mail is sent: %v (%v), want %v", address, o != nil, err, want)
+		}
+		local, _, _ := strings.Cut(b.taker.Signer.PlusAddress(b.desk, 1<<63-1), "@")
+		if want && len(local) > 64 {
+			t.Errorf("%s is too long", local)
+		}
+	}
+}
+
 // Nobody else can make a probe: a mail with a mark that was made up, was made
 // for another desk, or is an ordinary mark of ours, is as any other.
 func TestForgedProbe(t *testing.T) {
