@@ -274,8 +274,11 @@ func (o *office) request(key string, n int) (store.Request, []store.Message) {
 		if r, err = o.info.Store.RequestByKey(ctx, key); err != nil {
 			return false, nil
 		}
-		messages, err = o.info.Store.Messages(ctx, r.ID)
-		return len(messages) >= n, err
+		if messages, err = o.info.Store.Messages(ctx, r.ID); err != nil || len(messages) < n {
+			return false, err
+		}
+		r, err = o.info.Store.RequestByID(ctx, r.ID) // as it is since the last of them
+		return true, err
 	})
 	return r, messages
 }
