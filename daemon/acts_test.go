@@ -162,7 +162,7 @@ func TestDoAct(t *testing.T) {
 
 // What an act leaves in data_dir belongs to the service.
 func TestActsLeaveFilesToTheOwner(t *testing.T) {
-	if os.Geteuid() != 0 {
+	if os.Geteuid() != 0 && os.Getenv("CI") != "true" {
 		t.Skip("only root can give files away")
 	}
 	n := newHouse(t, "", "")

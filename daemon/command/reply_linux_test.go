@@ -2,12 +2,9 @@ package command
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"helpdesk/mail"
 )
@@ -15,25 +12,7 @@ import (
 // On a terminal an editor opens: it is shown whom it is for, and what it leaves
 // above the line is the answer.
 func TestReplyInEditor(t *testing.T) {
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil && os.Getenv("CI") != "true" {
-		t.Skipf("no terminals here: %v", err)
-	} else if err != nil {
-		t.Fatal(err)
-	}
-	defer master.Close()
-	if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	terminal, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer terminal.Close()
+	_, terminal := openTerminal(t)
 	f := newFilled(t, "ja")
 	f.request("SAL", mail.Address{Name: "山田太郎", Address: "taro@customer.test"}, "見積もり", "おいくらですか。", nil)
 	shown := filepath.Join(t.TempDir(), "shown")
